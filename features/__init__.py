@@ -1,0 +1,70 @@
+"""Features: one row of numbers per image.
+
+- `eyecraft.features.handcrafted`: `RawPixels`, `ColorHistogram`, `Sobel`, `RobinsonCompass`, `HOG`; formulas.
+- `eyecraft.features.local`: `SIFT`, `DenseSIFT`, `Patches`; many descriptors per image, each with its place.
+- `eyecraft.features.words`: `BagOfVisualWords` makes those into one row; `Chi2Map` and `Hellinger` follow it.
+- `eyecraft.features.learned`: `CNNFeatures`; any layer of a network. Imported when first used, for torch takes seconds.
+
+All are scikit-learn transformers whose samples are images (paths, arrays, PIL images or bytes). `ImageTransformer` is
+their base, and yours; `FeatureStore` keeps computed rows on disk.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._base import ImageTransformer
+from ._store import FeatureStore, FeatureStoreWarning, open_store
+from .handcrafted import (
+    HOG,
+    ColorHistogram,
+    RawPixels,
+    RobinsonCompass,
+    Sobel,
+    hog,
+    robinson_compass,
+    sobel_gradients,
+    sobel_magnitude_angle,
+    uoctti,
+)
+from .local import SIFT, DenseSIFT, Descriptors, Patches
+from .words import BagOfVisualWords, Chi2Map, Hellinger
+
+if TYPE_CHECKING:
+    from .learned import CNNFeatures, LeNet5
+
+__all__ = [
+    "HOG",
+    "SIFT",
+    "BagOfVisualWords",
+    "CNNFeatures",
+    "Chi2Map",
+    "ColorHistogram",
+    "DenseSIFT",
+    "Descriptors",
+    "FeatureStore",
+    "FeatureStoreWarning",
+    "Hellinger",
+    "ImageTransformer",
+    "LeNet5",
+    "Patches",
+    "RawPixels",
+    "RobinsonCompass",
+    "Sobel",
+    "hog",
+    "open_store",
+    "robinson_compass",
+    "sobel_gradients",
+    "sobel_magnitude_angle",
+    "uoctti",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"CNNFeatures", "LeNet5"}:
+        from . import learned
+
+        return getattr(learned, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
