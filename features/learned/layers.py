@@ -1,0 +1,167 @@
+"""Tapping a network: the output of any layer, before or after its non-linearity, from one forward pass.
+
+A network that torch.fx can trace becomes a graph that ends at the last layer asked for; each tapped value is copied
+where it arises, so that nothing behind it (an in-place ReLU, an in-place sum) can change it. Other networks are run
+with forward hooks and left at the last layer.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .aliases import aliases
+from .tracing import (
+    PENULTIMATE,
+    Activation,
+    copy_tensor,
+    follows,
+    is_non_linear_module,
+    is_weighted_module,
+    not_penultimate,
+    trace,
+    unknown_layer,
+)
+
+
+class TappedNetwork(nn.Module):
+    """A frozen network that returns the values at *layers* and does no work beyond the last of them.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Switched to evaluation mode, its in-place operations off. Its weights are shared, not copied.
+    layers : sequence of str
+        Names as listed by `layer_names`. A convolution or linear layer stands for itself and its non-linearity (with
+        the normalisation between them); any other name stands for its own output, a block's being that of its last
+        step.
+    activation : {"post", "pre"}
+        The value behind the layer's non-linearity, or the one that enters it.
+
+    Raises
+    ------
+    ValueError
+        Unknown layer, or one without a single value before its non-linearity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from eyecraft.features.learned.networks import LeNet5
+    >>> tapped = TappedNetwork(LeNet5(), ["s4", "f6"], activation="pre")
+    >>> [tuple(values.shape) for values in tapped(torch.zeros(2, 1, 32, 32))]
+    [(2, 16, 5, 5), (2, 84)]
+    """
+
+    def __init__(self, network: nn.Module, layers: Sequence[str], activation: Activation = "post") -> None:
+        super().__init__()
+        freeze(network)
+        self.layers = list(layers)
+        graph = trace(network)
+        self._run: nn.Module = (
+            _HookedNetwork(network, self.layers, activation) if graph is None else graph.cut(self.layers, activation)
+        )
+        self.eval()
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the value of every layer for a batch of images (n, channels, height, width)."""
+        values = list(self._run(images))
+        for name, value in zip(self.layers, values, strict=True):
+            if not isinstance(value, torch.Tensor):
+                raise ValueError(f"Layer {name!r} gives a {type(value).__name__}, not one tensor. Name a layer in it.")
+        return values
+
+    def train(self, mode: bool = True) -> "TappedNetwork":
+        """Stay in evaluation mode whatever *mode* says: batch statistics never drift, dropout never drops."""
+        return super().train(False)
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """Put *network* in evaluation mode, without gradients and without in-place operations; returns it."""
+    for module in network.modules():
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False  # type: ignore[assignment]
+    return network.eval().requires_grad_(False)
+
+
+def default_layer(network: nn.Module) -> str:
+    """Return the last layer that is still a feature, not yet the classes."""
+    known = {*aliases(network), *dict(network.named_modules())}
+    return next((name for name in ("fc7", "fire9") if name in known), PENULTIMATE)
+
+
+def layer_names(network: nn.Module) -> list[str]:
+    """Return every name `TappedNetwork` takes: aliases, modules, and the operations between modules."""
+    graph = trace(network)
+    return _module_names(network) if graph is None else graph.all_names()
+
+
+class _HookedNetwork(nn.Module):
+    """For networks whose forward pass cannot be traced: each named module tells what it returned the first time."""
+
+    def __init__(self, network: nn.Module, layers: Sequence[str], activation: Activation) -> None:
+        super().__init__()
+        self.network = network
+        modules = dict(network.named_modules())
+        self._taps = [self._tap(layer, modules, activation) for layer in layers]
+
+    def forward(self, images: torch.Tensor) -> list[Any]:
+        values: dict[int, Any] = {}
+
+        def keep(number: int, value: Any) -> None:
+            if number not in values:
+                values[number] = copy_tensor(value)
+            if len(values) == len(self._taps):
+                raise _AllSeen
+
+        handles = []
+        for number, (module, side) in enumerate(self._taps):
+            if side == "input":
+                handles.append(module.register_forward_pre_hook(lambda _, args, n=number: keep(n, args[0])))
+            else:
+                handles.append(module.register_forward_hook(lambda _, args, value, n=number: keep(n, value)))
+        try:
+            self.network(images)
+        except _AllSeen:
+            pass
+        finally:
+            for handle in handles:
+                handle.remove()
+        silent = [n for n in range(len(self._taps)) if n not in values]
+        if silent:
+            raise ValueError(
+                f"Layer number {silent[0]} of `layers` took no part in the forward pass. Name another one."
+            )
+        return [values[number] for number in range(len(self._taps))]
+
+    def _tap(self, layer: str, modules: dict[str, nn.Module], activation: Activation) -> tuple[nn.Module, str]:
+        """Return the module to watch, and whether its input or its output is the value."""
+        if layer == PENULTIMATE:
+            not_penultimate(activation)
+            heads = [module for module in modules.values() if is_weighted_module(module)]
+            if not heads:
+                raise unknown_layer(layer, list(modules))
+            return heads[-1], "input"
+        name = aliases(self.network).get(layer, layer)
+        if not name or name not in modules:
+            raise unknown_layer(layer, _module_names(self.network))
+        module = modules[name]
+        if is_weighted_module(module):
+            module = self._following(name, modules) or module
+        return module, "input" if activation == "pre" and is_non_linear_module(module) else "output"
+
+    def _following(self, name: str, modules: dict[str, nn.Module]) -> nn.Module | None:
+        """Return the non-linearity behind a layer of a `torch.nn.Sequential`; elsewhere the order is not known."""
+        parent, _, own = name.rpartition(".")
+        if not isinstance(modules[parent], nn.Sequential):
+            return None
+        children = list(modules[parent].named_children())
+        return follows([module for _, module in children[[key for key, _ in children].index(own) + 1 :]])
+
+
+class _AllSeen(Exception):  # noqa: N818  (a way out of the forward pass, not an error)
+    pass
+
+
+def _module_names(network: nn.Module) -> list[str]:
+    return [*aliases(network), PENULTIMATE, *(name for name, _ in network.named_modules() if name)]

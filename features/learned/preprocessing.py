@@ -1,0 +1,77 @@
+"""From decoded pixels to a network's input: one size, one range of values."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal
+
+import numpy as np
+import torch
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+Resize = Literal["crop", "warp"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network expects of an image.
+
+    Parameters
+    ----------
+    input_size : (int, int)
+        Height and width of the network's input, pixels.
+    resize_size : int or None
+        Length the shorter side is brought to before the central part is cut out; None warps the whole image to
+        `input_size`.
+    mean, std : tuple of float, one per channel
+        Subtracted from, and divided into, values in [0, 1].
+    interpolation : str
+        ``"bilinear"`` or ``"bicubic"``, smoothed when shrinking.
+    """
+
+    input_size: tuple[int, int] = (224, 224)
+    resize_size: int | None = 256
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # ImageNet, as torchvision's models want it
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: str = "bilinear"
+
+    @classmethod
+    def of_weights(cls, entry: Enum) -> "Preprocessing":
+        """Return the preprocessing that torchvision keeps with its weights."""
+        preset = entry.value.transforms()
+        size = preset.crop_size[0]
+        return cls(
+            input_size=(size, size),
+            resize_size=preset.resize_size[0],
+            mean=tuple(preset.mean),
+            std=tuple(preset.std),
+            interpolation=preset.interpolation.value,
+        )
+
+    @property
+    def color(self) -> Literal["gray", "rgb"]:
+        """The pixels to decode."""
+        return "gray" if len(self.mean) == 1 else "rgb"
+
+    def adapted(self, input_size: tuple[int, int] | None, resize: Resize | None) -> "Preprocessing":
+        """Return this with another input size and way of resizing; the share that a crop cuts off stays the same."""
+        size = input_size or self.input_size
+        if resize == "warp" or (resize is None and self.resize_size is None):
+            return replace(self, input_size=size, resize_size=None)
+        margin = 256 / 224 if self.resize_size is None else self.resize_size / max(self.input_size)
+        return replace(self, input_size=size, resize_size=round(margin * max(size)))
+
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """Return *image*, (h, w) or (h, w, 3) uint8, as a uint8 tensor (channels, *input_size)."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image))
+        pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        size = list(self.input_size) if self.resize_size is None else [self.resize_size]
+        if tuple(pixels.shape[1:]) != tuple(size):
+            pixels = transforms.resize(pixels, size, InterpolationMode(self.interpolation), antialias=True)
+        return pixels if self.resize_size is None else transforms.center_crop(pixels, list(self.input_size))
+
+    def normalise(self, images: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Return a uint8 batch (n, channels, height, width) as the network's input, on the same device."""
+        mean = torch.tensor(self.mean, device=images.device).mul(255)[:, None, None]
+        scale = torch.tensor(self.std, device=images.device).mul(255).reciprocal()[:, None, None]
+        return images.float().sub_(mean).mul_(scale).to(dtype)

@@ -1,0 +1,286 @@
+"""Where a network's weights come from: a name, a file, or a seed.
+
+`resolve` answers with a state dict, where it came from and its digest; `build` puts it into the torchvision model.
+A folder of weights (argument or environment variable ``EYECRAFT_WEIGHTS``) serves before anything is downloaded.
+"""
+
+import hashlib
+import os
+import pickle
+import re
+import urllib.error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from .architectures import construct, known_models, likely_models
+
+FILE_ENDINGS = (".safetensors", ".pth", ".pt")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts put the weights
+_DENSENET_OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.")  # names of torchvision's DenseNet files
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that were found: the tensors, and where they are from."""
+
+    state: dict[str, torch.Tensor] | None  # None: the network keeps its random start
+    source: str
+    entry: Enum | None = None  # torchvision's record of them: preprocessing, licence, classes
+
+
+def build(
+    model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | None, seed: int | None
+) -> tuple[nn.Module, "Weights"]:
+    """Return a torchvision model with its weights, in evaluation mode, and what is known of the weights.
+
+    Parameters
+    ----------
+    model : str
+        Name of a torchvision classification model, such as ``"resnet18"``.
+    weights : str, path, torchvision weights or None
+        See `resolve`.
+    weights_dir : path or None
+        See `resolve`.
+    seed : int or None
+        Seed of the random start where *weights* is None; torch's global generator is left as it was.
+
+    Raises
+    ------
+    ValueError
+        The weights are for another architecture.
+    """
+    found = resolve(model, weights, weights_dir=weights_dir)
+    if found.state is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0 if seed is None else seed)
+            return construct(model).eval(), found
+    network = construct(model, state=found.state)
+    check_fits(network, found.state, model=model, source=found.source)
+    network.load_state_dict(found.state, assign=True)
+    return network.float().eval(), found
+
+
+def resolve(model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | None = None) -> Weights:
+    """Find the weights that *weights* means for *model*.
+
+    Parameters
+    ----------
+    model : str
+        Name of a torchvision classification model.
+    weights : str, path, torchvision weights or None
+        A name (``"DEFAULT"``, ``"IMAGENET1K_V1"``, ``"ResNet50_Weights.IMAGENET1K_V2"``) or torchvision's own record; a
+        ``.safetensors``, ``.pth`` or ``.pt`` file; or None for a random start.
+    weights_dir : path, optional
+        Folder looked into before a download, for files called ``<model>-<anything>`` or ``<model>`` with one of the
+        three endings; default the environment variable ``EYECRAFT_WEIGHTS``.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, several files that answer to it, or a file that is no plain set of tensors.
+    FileNotFoundError
+        The file does not exist.
+    ConnectionError
+        The weights had to be downloaded and could not be.
+    """
+    if weights is None:
+        return Weights(None, "random start")
+    if _means_file(weights):
+        return Weights(read_weights(weights), str(weights))
+    entry = weights_entry(model, weights)
+    folder = weights_folder(weights_dir)
+    path = None if folder is None else _file_in(folder, model, entry)
+    if path is not None:
+        return Weights(read_weights(path), str(path), entry)
+    return Weights(_download(model, entry, folder), entry.value.url, entry)
+
+
+def at_hand(model: str, weights: Any = "DEFAULT", *, weights_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Tell whether named weights can be had without a network: from the weights folder, or downloaded before."""
+    entry = weights_entry(model, weights)
+    folder = weights_folder(weights_dir)
+    downloaded = Path(torch.hub.get_dir()) / "checkpoints" / Path(entry.value.url).name
+    return downloaded.is_file() or (folder is not None and _file_in(folder, model, entry) is not None)
+
+
+def weights_entry(model: str, weights: Any) -> Enum:
+    """Return torchvision's record of the named weights of *model*."""
+    known_models(model)
+    records = torchvision.models.get_model_weights(model)
+    if isinstance(weights, records):
+        return weights
+    names = [record.name for record in records]
+    if isinstance(weights, str):
+        family, _, name = weights.rpartition(".")
+        if family in ("", records.__name__) and name == "DEFAULT":
+            return records["DEFAULT"]
+        if family in ("", records.__name__) and name in names:
+            return records[name]
+    raise ValueError(
+        f"{model} has no weights called {str(weights)!r}. torchvision knows "
+        f"{', '.join(map(repr, ['DEFAULT', *names]))}; a file ({', '.join(FILE_ENDINGS)}) or None (random) do as well."
+    )
+
+
+def weights_folder(weights_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return the folder to look into before a download, or None."""
+    chosen = weights_dir if weights_dir is not None else os.environ.get("EYECRAFT_WEIGHTS") or None
+    if chosen is None:
+        return None
+    folder = Path(chosen).expanduser()
+    if weights_dir is not None and not folder.is_dir():
+        raise FileNotFoundError(f"`weights_dir` must be a folder of weights files; there is no folder {str(folder)!r}.")
+    return folder if folder.is_dir() else None
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """Read a file of weights without running any code in it.
+
+    Parameters
+    ----------
+    path : path
+        ``.safetensors``, or ``.pth`` / ``.pt`` as written by ``torch.save(network.state_dict(), path)``.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    ValueError
+        The file is damaged, holds more than tensors, or would run code.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no weights file {str(path)!r}. Give the path of a {_endings()} file.")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{str(path)!r} was not loaded: it holds more than tensors, and unpacking it could run code. Only plain "
+            "weights are read. If you trust where it is from, load it yourself and write its tensors alone: "
+            "safetensors.torch.save_file(network.state_dict(), 'model.safetensors')."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return _only_tensors(content, path)
+
+
+def check_fits(network: nn.Module, state: Mapping[str, torch.Tensor], *, model: str, source: str) -> None:
+    """Raise ``ValueError`` naming what differs unless *state* is for *network*."""
+    wanted = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    given = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    # files written before torch 0.4.1 lack batch normalisation's counters, and torch fills them in
+    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in given if key not in wanted]
+    reshaped = [key for key in wanted if key in given and given[key] != wanted[key]]
+    if not (missing or unknown or reshaped):
+        return
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} tensors are missing ({_few(missing)})")
+    if unknown:
+        parts.append(f"{len(unknown)} are not known to {model} ({_few(unknown)})")
+    if reshaped:
+        shapes = [f"{key} is {given[key]}, should be {wanted[key]}" for key in reshaped]
+        parts.append(f"{len(reshaped)} have another shape ({_few(shapes)})")
+    likely = [name for name in likely_models(given) if name != model]
+    hint = f" The file looks like {' or '.join(likely)}: give that as `model`." if likely else ""
+    raise ValueError(f"The weights {source!r} are not for {model}: {'; '.join(parts)}.{hint} Nothing was loaded.")
+
+
+def digest(network: nn.Module) -> str:
+    """Return 32 hexadecimal digits that stand for the weights of a network, whatever file they came in."""
+    total = hashlib.blake2b(digest_size=16)
+    for key, tensor in sorted(network.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        total.update(f"{key} {values.dtype} {tuple(values.shape)}".encode())
+        total.update(values.flatten().view(torch.uint8).numpy().data if values.numel() else b"")
+    return total.hexdigest()
+
+
+def _means_file(weights: Any) -> bool:
+    return isinstance(weights, os.PathLike) or (isinstance(weights, str) and weights.endswith(FILE_ENDINGS))
+
+
+def _endings() -> str:
+    return ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    reason = str(error).partition("\n")[0].partition(". ")[0] if len(str(error)) > 8 else "not as torch writes them"
+    return ValueError(f"{str(path)!r} is no readable weights file ({reason}). It may be cut off; fetch it again.")
+
+
+def _few(items: list[str]) -> str:
+    return ", ".join(items[:3]) + (", ..." if len(items) > 3 else "")
+
+
+def _file_in(folder: Path, model: str, entry: Enum) -> Path | None:
+    """Return the file of *folder* that serves for *entry*: torchvision's own name first, then any for the model."""
+    own = Path(entry.value.url).name
+    if (folder / own).is_file():
+        return folder / own
+    others = {Path(record.value.url).name for record in type(entry)}
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in FILE_ENDINGS
+        and (path.stem == model or path.name.startswith(f"{model}-"))
+        and path.name not in others
+    )
+    named = [path for path in found if entry.name.lower() in path.name.lower()]
+    found = named or found
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ValueError(f"Several files in {str(folder)!r} are for {model}: {names}. Give one of them as `weights`.")
+    return found[0] if found else None
+
+
+def _download(model: str, entry: Enum, folder: Path | None) -> dict[str, torch.Tensor]:
+    url = entry.value.url
+    try:
+        state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    except (urllib.error.URLError, OSError, RuntimeError) as error:
+        looked = f"the folder {str(folder)!r} holds no file for {model}" if folder else "no weights folder was given"
+        raise ConnectionError(
+            f"The weights {entry} of {model} are not at hand: {looked}, and {url} could not be fetched ({error}). On a "
+            f"machine with a network fetch that file, put it as {Path(url).name!r} (or '{model}-imagenet.safetensors') "
+            "into a folder, and name the folder by `weights_dir` or the environment variable EYECRAFT_WEIGHTS; or "
+            "use `weights=None` for random weights."
+        ) from error
+    return _modern_keys(state)
+
+
+def _only_tensors(content: Any, path: Path) -> dict[str, torch.Tensor]:
+    """Return the state dict in what a training script wrote."""
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    plain = isinstance(content, Mapping) and all(isinstance(value, torch.Tensor) for value in content.values())
+    if not plain or not content:
+        raise ValueError(
+            f"{str(path)!r} holds {type(content).__name__}, not a network's weights by name. Write the file by "
+            "torch.save(network.state_dict(), path)."
+        )
+    if all(key.startswith("module.") for key in content):  # written from torch.nn.DataParallel
+        content = {key.removeprefix("module."): value for key, value in content.items()}
+    return _modern_keys(content)
+
+
+def _modern_keys(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {_DENSENET_OLD_KEY.sub(r"\1\2.", key): value for key, value in state.items()}

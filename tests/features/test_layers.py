@@ -1,0 +1,250 @@
+"""Tapped values are those of a plain forward pass with hooks, before and after the non-linearity."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from eyecraft.features.learned.layers import TappedNetwork, default_layer, layer_names
+from eyecraft.features.learned.pooling import pool, pooled_names
+
+BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    "alexnet": torchvision.models.alexnet,
+    "vgg11": lambda: torchvision.models.vgg11(init_weights=False),
+    "resnet18": torchvision.models.resnet18,
+    "squeezenet1_0": torchvision.models.squeezenet1_0,
+    "densenet121": torchvision.models.densenet121,
+}
+
+# family -> activation -> layer -> (module whose output it is, which of its calls)
+TAPS: dict[str, dict[str, dict[str, tuple[str, int]]]] = {
+    "alexnet": {
+        "pre": {
+            "conv1": ("features.0", 0),
+            "conv5": ("features.10", 0),
+            "pool5": ("features.12", 0),
+            "fc6": ("classifier.1", 0),
+            "fc7": ("classifier.4", 0),
+            "fc8": ("classifier.6", 0),
+        },
+        "post": {
+            "conv1": ("features.1", 0),
+            "conv5": ("features.11", 0),
+            "pool5": ("features.12", 0),
+            "fc6": ("classifier.2", 0),
+            "fc7": ("classifier.5", 0),
+            "classifier.4": ("classifier.5", 0),
+            "fc8": ("classifier.6", 0),
+            "penultimate": ("classifier.5", 0),
+        },
+    },
+    "vgg11": {
+        "pre": {"conv1": ("features.0", 0), "fc6": ("classifier.0", 0), "fc7": ("classifier.3", 0)},
+        "post": {
+            "conv3_1": ("features.7", 0),
+            "conv5": ("features.19", 0),
+            "pool5": ("features.20", 0),
+            "fc6": ("classifier.1", 0),
+            "fc7": ("classifier.4", 0),
+        },
+    },
+    "resnet18": {
+        "pre": {
+            "conv1": ("bn1", 0),
+            "layer1.0.conv1": ("layer1.0.bn1", 0),
+            "layer1.0.bn2": ("layer1.0.bn2", 0),  # summed into in place by the block
+            "layer1.0.conv2": ("layer1.0.conv2", 0),
+            "avgpool": ("avgpool", 0),
+        },
+        "post": {
+            "conv1": ("relu", 0),
+            "layer1.0.conv1": ("layer1.0.relu", 0),
+            "layer1.0.relu_1": ("layer1.0.relu", 1),
+            "layer1.0.bn2": ("layer1.0.bn2", 0),
+            "layer4": ("layer4", 0),
+            "fc": ("fc", 0),
+        },
+    },
+    "squeezenet1_0": {
+        "pre": {"conv1": ("features.0", 0), "features.12.expand1x1": ("features.12.expand1x1", 0)},
+        "post": {
+            "features.12": ("features.12", 0),
+            "fire9": ("features.12", 0),
+            "pool1": ("features.2", 0),
+            "features.3.squeeze": ("features.3.squeeze_activation", 0),
+            "conv10": ("classifier.2", 0),
+        },
+    },
+    "densenet121": {
+        "pre": {"features.norm5": ("features.norm5", 0), "relu": ("features.norm5", 0)},  # rectified in place behind it
+        "post": {"features.norm5": ("features.norm5", 0)},
+    },
+}
+
+
+@pytest.fixture(scope="module", params=TAPS)
+def family(request: pytest.FixtureRequest) -> tuple[str, nn.Module, torch.Tensor, dict[str, list[torch.Tensor]]]:
+    """Return a network, images, and what every module gave at each call, copied at once."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = BUILDERS[request.param]().eval()
+        images = torch.randn(2, 3, 64, 64)
+    return request.param, network, images, hooked(network, images)
+
+
+def hooked(network: nn.Module, images: torch.Tensor) -> dict[str, list[torch.Tensor]]:
+    """Return a copy of each module's output at each call of a plain forward pass."""
+    seen: dict[str, list[torch.Tensor]] = defaultdict(list)
+    handles = [
+        part.register_forward_hook(lambda _, args, value, name=name: seen[name].append(value.clone()))
+        for name, part in network.named_modules()
+    ]
+    with torch.inference_mode():
+        network(images)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize("activation", ["pre", "post"])
+def test_equals_plain_forward_with_hooks(family: Any, activation: Any) -> None:
+    """All layers of a family together, none spoilt by another's in-place ReLU or sum."""
+    name, network, images, expected = family
+    taps = TAPS[name][activation]
+    with torch.inference_mode():
+        values = TappedNetwork(network, list(taps), activation)(images)
+    for (layer, (source, call)), value in zip(taps.items(), values, strict=True):
+        torch.testing.assert_close(value, expected[source][call], msg=lambda text, layer=layer: f"{layer}: {text}")
+
+
+def test_block_before_its_last_non_linearity(family: Any) -> None:
+    """A residual block's value before the ReLU is the sum; a fire module has two ReLUs and refuses."""
+    name, network, images, expected = family
+    if name == "resnet18":
+        with torch.inference_mode():
+            (value,) = TappedNetwork(network, ["layer4"], "pre")(images)
+        torch.testing.assert_close(value, expected["layer4.1.bn2"][0] + expected["layer4.0"][0])
+    elif name == "squeezenet1_0":
+        with pytest.raises(ValueError, match=r"'features.12' joins several non-linearities .*expand1x1_activation"):
+            TappedNetwork(network, ["features.12"], "pre")
+    else:
+        with pytest.raises(ValueError, match="'penultimate' is the input of the classes' layer"):
+            TappedNetwork(network, ["penultimate"], "pre")
+
+
+def test_fc6_before_activation_has_negatives_beside_fc7() -> None:
+    """The trap of in-place ReLU: asked for together with fc7, fc6 stays as it was."""
+    fc6, fc7 = TappedNetwork(torchvision.models.alexnet(), ["fc6", "fc7"], "pre")(torch.randn(2, 3, 64, 64))
+    assert (fc6 < 0).float().mean() > 0.2
+    assert (fc7 < 0).float().mean() > 0.2
+
+
+def test_stops_behind_the_last_layer() -> None:
+    """What comes after the last layer is not computed; here it could not be."""
+    network = torchvision.models.squeezenet1_1()
+    network.classifier[1] = nn.Conv2d(7, 7, 1)  # of a wrong size
+    (values,) = TappedNetwork(network, ["fire2"])(torch.zeros(1, 3, 32, 32))
+    assert values.shape[1] == 128
+
+
+class Untraceable(nn.Module):
+    """A network that looks at its input, which no graph can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.9))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return two logits per image."""
+        images = self.body(images)
+        return self.head(images.mean((2, 3)) if images.sum() > 0 else images.amax((2, 3)))
+
+
+def test_untraceable_network_is_run_with_hooks() -> None:
+    """Same meaning of names, same values, nothing left behind on the network."""
+    network = Untraceable().eval()
+    images = torch.randn(2, 3, 8, 8)
+    expected = hooked(network, images)
+    layers = ["body.0", "body", "penultimate"]
+    pre, _, _ = TappedNetwork(network, layers[:1] * 3, "pre")(images)
+    post, body, last = TappedNetwork(network, layers)(images)
+    torch.testing.assert_close(pre, expected["body.1"][0])
+    torch.testing.assert_close(post, expected["body.2"][0])
+    torch.testing.assert_close(body, expected["body"][0])
+    torch.testing.assert_close(last, expected["body"][0].mean((2, 3)))
+    assert not network.body[0]._forward_hooks
+    with pytest.raises(ValueError, match=r"no layer called 'bodi.0'.*did you mean 'body.0'"):
+        TappedNetwork(network, ["bodi.0"])
+
+
+def test_stays_in_evaluation_mode() -> None:
+    """Neither a network in training mode nor a later train() makes batch statistics drift."""
+    network = torchvision.models.resnet18().train()
+    before = network.bn1.running_mean.clone()
+    tapped = TappedNetwork(network, ["layer1"]).train()
+    tapped(torch.randn(4, 3, 32, 32))
+    assert not any(part.training for part in tapped.modules())
+    assert torch.equal(network.bn1.running_mean, before)
+    assert not any(parameter.requires_grad for parameter in tapped.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "nearest"),
+    [("alexnet", "fc9", "fc8"), ("squeezenet1_0", "features.1 2", "features.12"), ("resnet18", "layer5", "layer4")],
+)
+def test_wrong_name_lists_the_nearest(name: str, layer: str, nearest: str) -> None:
+    """A wrong layer name is answered with names that exist."""
+    with torch.device("meta"):
+        network = BUILDERS[name]()
+    with pytest.raises(ValueError, match=rf"no layer called '{layer}'.*did you mean .*'{nearest}"):
+        TappedNetwork(network, [layer])
+
+
+def test_default_layer_is_the_last_before_the_classes() -> None:
+    """fc7 on AlexNet, fire9 on SqueezeNet, the input of the last linear layer elsewhere."""
+    with torch.device("meta"):
+        networks = {name: BUILDERS[name]() for name in ("alexnet", "vgg11", "squeezenet1_0", "resnet18")}
+    assert [default_layer(network) for network in networks.values()] == ["fc7", "fc7", "fire9", "penultimate"]
+    assert {"conv1", "pool5", "fc6", "features.3", "penultimate"} <= set(layer_names(networks["alexnet"]))
+    assert "layer1.0.relu_1" in layer_names(networks["resnet18"])
+
+
+def test_layer_that_is_no_tensor_is_refused() -> None:
+    """Attention gives a pair."""
+    network = torchvision.models.VisionTransformer(32, 16, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16)
+    attention = "encoder.layers.encoder_layer_0.self_attention"
+    with pytest.raises(ValueError, match=f"Layer '{attention}' gives a tuple, not one tensor"):
+        TappedNetwork(network, [attention])(torch.zeros(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("shape", "pooling", "length", "last"),
+    [
+        ((2, 12, 6, 4), "flatten", 288, "l_map11_r5_c3"),
+        ((2, 12, 6, 4), "avg", 12, "l_map11"),
+        ((2, 12, 6, 4), "max", 12, "l_map11"),
+        ((2, 12, 6, 4), "spatial", 72, "l_map11_r2_c1"),
+        ((2, 5), "spatial", 5, "l_4"),
+        ((2, 7, 20), "avg", 20, "l_19"),
+        ((2, 7, 20), "flatten", 140, "l_token6_19"),
+    ],
+)
+def test_pooling_gives_named_numbers(shape: tuple[int, ...], pooling: str, length: int, last: str) -> None:
+    """One name per number, all different."""
+    names = pooled_names("l", shape[1:], pooling, (3, 2))
+    rows = pool(torch.rand(shape), pooling, (3, 2))
+    assert rows.shape == (2, length)
+    assert len(set(names)) == length
+    assert names[-1] == last
+
+
+def test_spatial_pooling_averages_cells() -> None:
+    """A 4x4 ramp in 2x2 cells, by hand."""
+    ramp = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert pool(ramp, "spatial", (2, 2)).tolist() == [[2.5, 4.5, 10.5, 12.5]]
+    assert pool(ramp, "max", (2, 2)).tolist() == [[15.0]]
