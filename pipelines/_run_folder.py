@@ -1,0 +1,182 @@
+"""The folder of a comparison: one run at a time, one file per finished row, nothing half-written.
+
+``run.json`` says on which data and splits the folder's rows were computed; ``rows/<pipeline>/split-000.json`` holds a
+row and ``split-000.npz`` its answers. The ``.json`` is written last, so that a row that is there is complete.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import time
+import zipfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from ._files import read_arrays, slug, unusable, write_arrays, write_json
+from ._rows import Row
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+    import msvcrt
+
+_FORMAT = 1  # raise when the rows' files change
+_ROOM = 32 * 2**20  # bytes that must be free before a run begins
+_ADVICE = "Give another `out` folder to keep both, or overwrite=True to begin this one anew"
+
+
+class RunFolder:
+    """Rows of one comparison on disk.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+
+    Raises
+    ------
+    OSError
+        On entering, if the folder cannot be written or its disk is full.
+    RuntimeError
+        On entering, if another run that is alive works in the folder.
+
+    Notes
+    -----
+    The lock is the operating system's own lock on ``.lock``, which ends with the process that holds it: the lock of a
+    killed run is simply taken over. The file's text (process, host, start) is for the reader of the error.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._probe()
+        self._lock = _locked(self.folder / ".lock")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                self._lock.truncate(0)
+            self._lock.close()
+            self._lock = None
+
+    def adopt(self, manifest: dict[str, Any], *, overwrite: bool = False) -> None:
+        """Begin the folder on *manifest*, or go on if it was begun on the same one.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds rows computed on other data or other splits.
+        """
+        path = self.folder / "run.json"
+        if overwrite:
+            shutil.rmtree(self.folder / "rows", ignore_errors=True)
+            for old in (path, self.folder / "comparison.json"):
+                old.unlink(missing_ok=True)
+        manifest = json.loads(json.dumps({"format": _FORMAT, **manifest}))
+        if path.exists():
+            try:
+                begun = json.loads(path.read_text("utf-8"))
+            except ValueError:
+                begun = {}  # damaged: the rows carry their own keys, so nothing wrong can be reused
+            differing = [key for key in manifest if begun and begun.get(key) != manifest[key]]
+            if differing:
+                changes = "; ".join(
+                    f"{key} was {_short(begun.get(key))}, is {_short(manifest[key])}" for key in differing
+                )
+                raise ValueError(
+                    f"{self.folder} holds a comparison on other data or splits ({changes}). Results on unlike data are "
+                    f"not mixed and nothing was changed. {_ADVICE}"
+                )
+        write_json(path, manifest)
+
+    def read(self, pipeline: str, split: int) -> Row | None:
+        """Return a finished row; None if it is missing or its files are damaged."""
+        path = self._path(pipeline, split)
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            return Row.from_json(content, read_arrays(path.with_suffix(".npz"))["predicted"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, row: Row) -> None:
+        """Keep a row; on return it survives a kill."""
+        path = self._path(row.pipeline, row.split)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # an older row must not be read with these answers
+        write_arrays(path.with_suffix(".npz"), predicted=row.predicted)
+        write_json(path, row.to_json())
+
+    def _path(self, pipeline: str, split: int) -> Path:
+        return self.folder / "rows" / slug(pipeline) / f"split-{split:03d}.json"
+
+    def _probe(self) -> None:
+        """Fail now rather than after an hour of work."""
+        probe = self.folder / f".probe-{os.getpid()}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(bytes(4096))
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            reason = error.strerror or error
+            raise OSError(
+                error.errno,
+                f"`out` must be a folder that can be written; {reason}. Nothing was computed. Choose another folder",
+                str(self.folder),
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        if free < _ROOM:
+            raise OSError(
+                f"`out` needs at least {_ROOM >> 20} MiB free; {self.folder} has {free >> 20} MiB. Nothing was "
+                "computed. Free some space or choose another folder"
+            )
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return the lock file, held by this process until it is closed."""
+    try:
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise unusable(path, error) from error
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        file.seek(0)
+        holder = _holder(file)
+        file.close()
+        raise RuntimeError(
+            f"another run{holder} is writing to {path.parent}. Wait until it has finished, or choose another `out`"
+        ) from error
+    file.seek(0)
+    file.truncate(0)
+    started = time.strftime("%Y-%m-%d %H:%M:%S")
+    json.dump({"pid": os.getpid(), "host": socket.gethostname(), "started": started}, file)
+    file.flush()
+    return file
+
+
+def _holder(file: IO[str]) -> str:
+    try:
+        text = json.load(file)
+        return f" (process {text['pid']} on {text['host']}, begun {text['started']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
