@@ -1,0 +1,32 @@
+"""What a comparison taught, written for people.
+
+`write_report` writes ``report.html`` and ``report.md`` into a folder; `score_table` is the table a terminal shows. Both
+only lay out what `collect` gathers: one plain dictionary of words, numbers and small pictures.
+
+Figures of their own follow scikit-learn's displays: ``ScoreDisplay.from_comparison(comparison)`` draws with matplotlib
+and ``.frame()`` gives the numbers back. matplotlib is loaded only when something is drawn with it.
+"""
+
+from .accuracy_cost_display import AccuracyCostDisplay
+from .collect import collect
+from .confusion_display import ConfusionDisplay
+from .html import render_html, write_html
+from .markdown import render_markdown, write_markdown
+from .per_class_display import PerClassDisplay
+from .report import write_report
+from .score_display import ScoreDisplay
+from .terminal import score_table
+
+__all__ = [
+    "AccuracyCostDisplay",
+    "ConfusionDisplay",
+    "PerClassDisplay",
+    "ScoreDisplay",
+    "collect",
+    "render_html",
+    "render_markdown",
+    "score_table",
+    "write_html",
+    "write_markdown",
+    "write_report",
+]

@@ -1,0 +1,70 @@
+"""The table of scores for the end of a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._format import bytes_text, count_text, metric_words, plural, score_text, seconds_text, spread_text
+from ._rows import collect_rows, main_metric, split_count
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from eyecraft.pipelines.comparison import Comparison
+
+_STYLES = {"hand-crafted": "dark_orange3", "learned": "deep_sky_blue3"}
+_MARKS = {"hand-crafted": "●", "learned": "◆"}
+
+
+def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
+    """Return the sorted table of scores for a terminal.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    metric : str, optional
+        The metric that sorts; the first one measured unless told.
+
+    Returns
+    -------
+    rich.table.Table
+        One row per pipeline, best first: score with standard deviation over splits, time per image, fit time, number of
+        features, peak memory of the process. The errors of failed pipelines follow
+        the table.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    metric = main_metric(comparison, metric)
+    n_splits = split_count(comparison)
+    rows = collect_rows(comparison, metric)
+    over = f"mean ± sd, {plural(n_splits, 'split')}" if n_splits > 1 else "one split, no sd"
+    failures = [f"\n{row['name']} failed: {row['error']}" for row in rows if row["error"] is not None]
+    table = Table(
+        title=Text(str(comparison.dataset.get("name") or "images")),
+        caption=Text("● hand-crafted   ◆ learned").append("".join(failures), style="red"),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("pipeline", overflow="fold")
+    table.add_column(f"{metric_words(metric)}\n{over}", justify="right")
+    for head in ("per image", "fit", "features", "memory"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        name = Text(f"{_MARKS.get(row['kind'], '■')} {row['name']}", style=_STYLES.get(row["kind"], ""))
+        score = Text(f"{score_text(row['mean'], metric)} {spread_text(row['sd'], metric)}".strip(), style="bold")
+        if row["mean"] is None:
+            score = Text("failed" if row["error"] is not None else "not run", style="red")
+        if row["mean"] is not None and not row["complete"]:
+            score.append(f"\n{row['n_done']} of {plural(n_splits, 'split')}", style="dim")
+        table.add_row(
+            name,
+            score,
+            seconds_text(row["seconds_per_image"]),
+            seconds_text(row["fit_seconds"]),
+            count_text(row["n_features"]),
+            bytes_text(row["peak_memory"] or None),
+        )
+    return table
