@@ -1,0 +1,251 @@
+"""The ``eyecraft`` command.
+
+Every command does with two or three calls what a script would do; what takes long is imported where it is used, so
+that ``--help`` answers at once.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from eyecraft.data import Dataset
+
+app = typer.Typer(
+    name="eyecraft",
+    help="Which image features should I use on my pictures, hand-crafted or learned? Measure it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's becomes one line and exit status 2, never a traceback."""
+    try:
+        app()
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("EYECRAFT_DEBUG"):
+            raise
+        typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(f"{error}\n(EYECRAFT_DEBUG=1 shows where it happened)", err=True)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ._version import __version__
+
+        typer.echo(f"eyecraft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def compare(
+    source: Annotated[str, typer.Argument(help="A folder (one sub-folder per class, or train/ and test/), or a name.")],
+    recipes: Annotated[
+        str | None, typer.Option("--recipes", "-r", help="Comma-separated names; see `eyecraft recipes`.")
+    ] = None,
+    train_per_class: Annotated[int | None, typer.Option(min=1, help="Training images per class in each split.")] = None,
+    test_per_class: Annotated[
+        int | None, typer.Option(min=1, help="At most so many test images per class; all the rest if not given.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Cross-validation with so many stratified folds.")] = None,
+    splits: Annotated[int | None, typer.Option(min=1, help="How many random splits, with --train-per-class.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the splits and of everything random.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Work in parallel; -1 means all cores.")] = -1,
+    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu or cuda.")] = "auto",
+    weights_dir: Annotated[
+        Path | None, typer.Option(help="Folder of weight files, used before any download. [env: EYECRAFT_WEIGHTS]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for results and report.  [default: runs/NAME]")] = None,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave unreadable images out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
+) -> None:
+    """Compare pipelines on your images and write a report.
+
+    The same command again goes on where a stopped run left off; features are computed once per image and kept.
+    """
+    from eyecraft import pipelines
+    from eyecraft.data import load_dataset
+    from eyecraft.reports import score_table, write_report
+
+    dataset = load_dataset(source, on_error="skip" if skip_broken else "raise")
+    folder = out or Path("runs") / dataset.name
+    cv = _protocol(dataset, train_per_class, test_per_class, folds, splits, seed)
+    names = [name.strip() for name in recipes.split(",") if name.strip()] if recipes else None
+    console = _console()
+    console.print(f"[bold]{dataset.name}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes")
+    if dataset.skipped:
+        console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
+    try:
+        result = pipelines.compare(
+            names or pipelines.default_recipes(weights_dir),
+            dataset,
+            cv=cv,
+            out=folder,
+            n_jobs=jobs,
+            random_state=seed,
+            device=device,
+            weights_dir=weights_dir,
+            overwrite=overwrite,
+            command=shlex.join(["eyecraft", *sys.argv[1:]]),
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; what was finished is kept in {folder}; the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
+    paths = write_report(result, folder)
+    console.print(score_table(result))
+    console.print(f"report: {paths['html']}", soft_wrap=True)
+    if all(result.pipelines["error"].notna()):
+        raise typer.Exit(1)
+
+
+def _protocol(
+    dataset: "Dataset",
+    train_per_class: int | None,
+    test_per_class: int | None,
+    folds: int | None,
+    splits: int | None,
+    seed: int,
+) -> Any:
+    """Return the splitter the options ask for; without options the official split, else five folds."""
+    from sklearn.model_selection import StratifiedKFold
+
+    from eyecraft.data import PerClassSplit
+
+    if train_per_class is not None and folds is not None:
+        raise ValueError("--train-per-class and --folds are two protocols; give one of them")
+    if train_per_class is None and (splits is not None or test_per_class is not None):
+        raise ValueError("--splits and --test-per-class go with --train-per-class; --folds has as many splits as folds")
+    if train_per_class is not None:
+        return PerClassSplit(
+            n_train=train_per_class, n_test=test_per_class, n_splits=5 if splits is None else splits, random_state=seed
+        )
+    if folds is None and dataset.splits is not None:
+        return "official"
+    return StratifiedKFold(5 if folds is None else folds, shuffle=True, random_state=seed)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison, as `eyecraft compare --out` made it.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the report.  [default: the same folder]")] = None,
+) -> None:
+    """Write the report of a finished comparison again, and print its table."""
+    from eyecraft.pipelines import Comparison
+    from eyecraft.reports import score_table, write_report
+
+    result = Comparison.load(folder)
+    paths = write_report(result, out or folder)
+    console = _console()
+    console.print(score_table(result))
+    console.print(f"report: {paths['html']}", soft_wrap=True)
+
+
+@app.command()
+def recipes(
+    sources: Annotated[bool, typer.Option("--sources", help="Show the works they follow.")] = False,
+) -> None:
+    """List the pipelines that go by a name."""
+    from rich.table import Table
+
+    from eyecraft.pipelines import recipes as known
+
+    table = Table("name", "kind", "source" if sources else "what it measures", box=None, header_style="bold")
+    for recipe in known():
+        table.add_row(recipe.name, recipe.kind, recipe.citation if sources else recipe.about)
+    _console().print(table)
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets that go by a name."""
+    from rich.table import Table
+
+    from eyecraft.data import datasets as known
+
+    table = Table("name", "what", "images", "classes", "licence", "needs", box=None, header_style="bold")
+    for row in known().itertuples():
+        needs = "network, once" if row.network else "nothing"
+        table.add_row(str(row.Index), row.title, f"{row.n_images:,}", str(row.n_classes), row.licence, needs)
+    _console().print(table)
+
+
+@app.command()
+def store(
+    folder: Annotated[Path | None, typer.Option(help="The store.  [default: EYECRAFT_STORE or your cache]")] = None,
+    older_than: Annotated[
+        float | None, typer.Option(metavar="DAYS", min=0, help="Delete what was not used for so many days; 0: all.")
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Delete the least recently used, down to 500M or 2G.")
+    ] = None,
+) -> None:
+    """List what the feature store holds, measure it, and prune it."""
+    import time
+
+    from rich.table import Table
+
+    from eyecraft.features import open_store
+
+    kept = open_store(folder or "default")
+    if kept is None:
+        typer.echo("the default feature store is off (EYECRAFT_STORE=off)")
+        return
+    if older_than is not None or max_size is not None:
+        freed = kept.prune(older_than=older_than, max_bytes=None if max_size is None else _bytes(max_size))
+        typer.echo(f"set free: {_size(freed)}")
+    entries = kept.summary()
+    table = Table("images", "size", "last used", "extractor", box=None, pad_edge=False, header_style="bold")
+    for entry in entries:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["used"]))
+        table.add_row(f"{entry['n_rows']:,}", _size(entry["bytes"]), used, entry["description"])
+    console = _console()
+    if entries:
+        console.print(table)
+    console.print(f"{kept.folder}: {_size(sum(entry['bytes'] for entry in entries))}", soft_wrap=True)
+
+
+def _bytes(text: str) -> int:
+    """Return the number of bytes that ``500M`` or ``2G`` means."""
+    number, unit = text.strip().rstrip("bB"), 1
+    if number and number[-1].upper() in "KMGT":
+        unit = 1024 ** ("KMGT".index(number[-1].upper()) + 1)
+        number = number[:-1]
+    try:
+        return int(float(number) * unit)
+    except ValueError:
+        raise ValueError(f"--max-size must be a size such as 500M or 2G; got {text!r}") from None
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.2f} GiB"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+if __name__ == "__main__":
+    main()
