@@ -20,7 +20,7 @@ $(BIN)/python:
 install: $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@rm -rf build
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . --config-settings editable_mode=strict --group dev
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e . --config-settings editable_mode=strict --group dev
 
 run: install ## compare features on the embedded digits, no network, and write a report (OUT=folder)
 	$(BIN)/eyecraft compare digits --folds 5 --out $(OUT)

@@ -8,8 +8,11 @@ from .data import load_digits as load_digits
 from .data import load_folder as load_folder
 from .data import read_image as read_image
 from .features import HOG as HOG
+from .features import SIFT as SIFT
+from .features import BagOfVisualWords as BagOfVisualWords
 from .features import CNNFeatures as CNNFeatures
 from .features import ColorHistogram as ColorHistogram
+from .features import DenseSIFT as DenseSIFT
 from .features import FeatureStore as FeatureStore
 from .features import RawPixels as RawPixels
 from .features import RobinsonCompass as RobinsonCompass

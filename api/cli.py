@@ -15,6 +15,15 @@ import typer
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
 
+# How advice that names a parameter reads where there are options
+_SPELLINGS = {
+    "on_error='skip'": "--skip-broken",
+    "overwrite=True": "--overwrite",
+    "`out`": "`--out`",
+    "cv=": "--folds ",
+    "n_train=": "--train-per-class ",
+}
+
 app = typer.Typer(
     name="eyecraft",
     help="Which image features should I use on my pictures, hand-crafted or learned? Measure it.",
@@ -33,7 +42,10 @@ def main() -> None:
         if os.environ.get("EYECRAFT_DEBUG"):
             raise
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-        typer.echo(f"{error}\n(EYECRAFT_DEBUG=1 shows where it happened)", err=True)
+        message = str(error)
+        for in_scripts, in_commands in _SPELLINGS.items():
+            message = message.replace(in_scripts, in_commands)
+        typer.echo(f"{message}\n(EYECRAFT_DEBUG=1 shows where it happened)", err=True)
         sys.exit(2)
 
 
@@ -124,8 +136,6 @@ def _protocol(
     seed: int,
 ) -> Any:
     """Return the splitter the options ask for; without options the official split, else five folds."""
-    from sklearn.model_selection import StratifiedKFold
-
     from eyecraft.data import PerClassSplit
 
     if train_per_class is not None and folds is not None:
@@ -138,7 +148,7 @@ def _protocol(
         )
     if folds is None and dataset.splits is not None:
         return "official"
-    return StratifiedKFold(5 if folds is None else folds, shuffle=True, random_state=seed)
+    return 5 if folds is None else folds
 
 
 @app.command()

@@ -1,5 +1,9 @@
-"""Time two functions in turn in one process, so that a machine whose speed drifts treats both alike."""
+"""Time two functions in turn in one process, so that a machine whose speed drifts treats both alike.
 
+``EYECRAFT_BENCH_ROUNDS`` sets the number of rounds of all benchmarks; the tests run each with one.
+"""
+
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -17,6 +21,7 @@ def limit_threads() -> None:
 
 def side_by_side(ours: Callable[[], Any], peer: Callable[[], Any], *, rounds: int = 9) -> tuple[float, float, float]:
     """Return median seconds of CPU time of *ours*, of *peer*, and the median of their ratios (peer / ours)."""
+    rounds = int(os.environ.get("EYECRAFT_BENCH_ROUNDS", rounds))
     ours(), peer()  # compile, load, warm the caches
     mine, theirs = [], []
     for _ in range(rounds):

@@ -1,6 +1,8 @@
 """Features: one row of numbers per image.
 
 - `eyecraft.features.handcrafted`: `RawPixels`, `ColorHistogram`, `Sobel`, `RobinsonCompass`, `HOG`; formulas.
+- `eyecraft.features.local`: `SIFT`, `DenseSIFT`, `Patches`; many descriptors per image, each with its place.
+- `eyecraft.features.words`: `BagOfVisualWords` makes those into one row; `Chi2Map` and `Hellinger` follow it.
 - `eyecraft.features.learned`: `CNNFeatures`; any layer of a network. Imported when first used, for torch takes seconds.
 
 All are scikit-learn transformers whose samples are images (paths, arrays, PIL images or bytes). `ImageTransformer` is
@@ -23,18 +25,27 @@ from .handcrafted import (
     sobel_magnitude_angle,
     uoctti,
 )
+from .local import SIFT, DenseSIFT, Descriptors, Patches
+from .words import BagOfVisualWords, Chi2Map, Hellinger
 
 if TYPE_CHECKING:
     from .learned import CNNFeatures, LeNet5
 
 __all__ = [
     "HOG",
+    "SIFT",
+    "BagOfVisualWords",
     "CNNFeatures",
+    "Chi2Map",
     "ColorHistogram",
+    "DenseSIFT",
+    "Descriptors",
     "FeatureStore",
     "FeatureStoreWarning",
+    "Hellinger",
     "ImageTransformer",
     "LeNet5",
+    "Patches",
     "RawPixels",
     "RobinsonCompass",
     "Sobel",

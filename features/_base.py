@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -23,6 +23,7 @@ from ._progress import progress
 from ._store import Batch, describe, open_store
 from ._timing import add_seconds
 
+Images: TypeAlias = Sequence[Any] | np.ndarray
 _warmed: set[type] = set()  # extractors that have worked in this process
 _WITHOUT_EFFECT = frozenset({"n_jobs", "store", "batch_size", "device", "weights_dir"})  # on the numbers
 
@@ -164,7 +165,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         text = json.dumps(self._identity(), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def _compute_all(self, images: Sequence[Any], receive: Any) -> None:
+    def _compute_all(self, images: Images, receive: Any) -> None:
         """Hand the row of every image to *receive*, through the feature store if there is one."""
         store = open_store(getattr(self, "store", None))
         name, begin, computing = type(self).__name__, time.perf_counter(), 0.0
@@ -251,10 +252,8 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         size = getattr(self, "image_size", None)
         return None if size is None else check_pair("image_size", size, at_least=1, unit="pixels")
 
-    def _size_of(self, images: Sequence[Any]) -> tuple[int, int]:
+    def _size_of(self, images: Images) -> tuple[int, int]:
         """Return the size all images are brought to, else the size of the first."""
-        if len(images) == 0:
-            raise ValueError(f"{type(self).__name__} got no images (0 of them); give at least one.")
         height, width = self._fixed_size() or self._read(images[0], 0).shape[:2]
         return height, width
 

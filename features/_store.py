@@ -259,7 +259,9 @@ class FeatureStore:
         """Return ``key -> (shard, start, stop, crc)`` for the keys that are stored."""
         found: dict[str, tuple[int, int, int, int]] = {}
         with self._index(write=False) as index:
-            for part in _parts(keys, _ASK_AT_ONCE) if index else ():
+            for part in _parts(keys, _ASK_AT_ONCE):
+                if index is None:
+                    break
                 marks = ",".join("?" * len(part))
                 query = f"SELECT image, shard, start, stop, crc FROM rows WHERE extractor = ? AND image IN ({marks})"
                 found.update((image, tuple(place)) for image, *place in index.execute(query, (extractor, *part)))
@@ -280,7 +282,7 @@ class FeatureStore:
                 values = np.load(self.folder / files[shard], mmap_mode="r", allow_pickle=False)
                 for key, start, stop, crc in places:
                     row = values[start:stop]
-                    if len(row) != stop - start or zlib.crc32(row) != crc:
+                    if len(row) != stop - start or zlib.crc32(row.data) != crc:
                         raise ValueError("its checksum does not hold")
                     deliver(key, row)
                     delivered.add(key)
@@ -329,7 +331,7 @@ class FeatureStore:
             index.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (extractor, key, cursor.lastrowid, stop - len(row), stop, zlib.crc32(row))
+                    (extractor, key, cursor.lastrowid, stop - len(row), stop, zlib.crc32(row.data))
                     for key, row, stop in zip(keys, rows, stops, strict=True)
                 ),
             )

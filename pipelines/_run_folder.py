@@ -89,9 +89,7 @@ class RunFolder:
                 begun = {}  # damaged: the rows carry their own keys, so nothing wrong can be reused
             differing = [key for key in manifest if begun and begun.get(key) != manifest[key]]
             if differing:
-                changes = "; ".join(
-                    f"{key} was {_short(begun.get(key))}, is {_short(manifest[key])}" for key in differing
-                )
+                changes = "; ".join(_change(key, begun.get(key), manifest[key]) for key in differing)
                 raise ValueError(
                     f"{self.folder} holds a comparison on other data or splits ({changes}). Results on unlike data are "
                     f"not mixed and nothing was changed. {_ADVICE}"
@@ -177,6 +175,8 @@ def _holder(file: IO[str]) -> str:
         return ""
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _change(key: str, before: object, now: object) -> str:
+    """Say what differs: counts with both numbers, fingerprints without their digits."""
+    if isinstance(before, int) and isinstance(now, int):
+        return f"{before} {key} before, {now} now"
+    return f"the {key} differ"

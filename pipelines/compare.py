@@ -158,9 +158,9 @@ class _Run:
         return {
             "images": len(self.material.labels),
             "classes": len(self.material.description["class_names"]),
-            "data fingerprint": self.material.key,
+            "images or labels": self.material.key,
             "splits": len(self.splits),
-            "split fingerprints": [digest_of(split) for split in self.splits],
+            "indices of the splits": [digest_of(split) for split in self.splits],
         }
 
     def work(self, folder: RunFolder | None) -> Comparison:

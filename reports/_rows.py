@@ -111,7 +111,7 @@ def _mark_front(rows: list[dict[str, Any]]) -> None:
 def split_count(comparison: Comparison) -> int:
     """Return how many train/test splits the comparison was asked for."""
     asked = comparison.protocol.get("n_splits")
-    if not missing(asked):
+    if asked is not None and not missing(asked):
         return int(asked)
     return len(comparison.splits) or int(comparison.scores["split"].nunique())
 

@@ -18,7 +18,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
 from eyecraft.data import READER_VERSION
-from eyecraft.features._base import ImageTransformer
+from eyecraft.features._base import Images, ImageTransformer
 from eyecraft.features._checks import check_choice, check_pair, check_whole
 from eyecraft.features._store import Batch
 
@@ -207,9 +207,7 @@ class CNNFeatures(ImageTransformer):
         preprocessing = self._preprocessing()
         return preprocessing.input_size if preprocessing.resize_size is None else None
 
-    def _size_of(self, images: Sequence[Any]) -> tuple[int, int]:
-        if len(images) == 0:
-            raise ValueError("CNNFeatures got no images (0 of them); give at least one.")
+    def _size_of(self, images: Images) -> tuple[int, int]:
         return self._preprocessing().input_size
 
     def _n_features(self, height: int, width: int) -> int:

@@ -134,6 +134,7 @@ def test_broken_image_stops_or_is_left_out(run: Run, pictures: Path, tmp_path: P
     status, _, err = run("compare", str(pictures), "-r", "pixels-svm", "--folds", "2", "--out", "x")
     assert status == 2
     assert "no-image.jpg" in err
+    assert "--skip-broken" in err
     status, out, err = run("compare", str(pictures), "-r", "pixels-svm", "--folds", "2", "--out", "x", "--skip-broken")
     assert status == 0, err
     assert "left out: 1" in out

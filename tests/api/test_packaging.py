@@ -93,11 +93,13 @@ def test_public_names() -> None:
     import eyecraft
 
     assert sorted(eyecraft.__all__) == [
+        "BagOfVisualWords",
         "CNNClassifier",
         "CNNFeatures",
         "ColorHistogram",
         "Comparison",
         "Dataset",
+        "DenseSIFT",
         "FeatureStore",
         "HOG",
         "ImageReadError",
@@ -105,6 +107,7 @@ def test_public_names() -> None:
         "PerClassSplit",
         "RawPixels",
         "RobinsonCompass",
+        "SIFT",
         "Sobel",
         "__version__",
         "build",

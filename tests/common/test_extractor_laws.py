@@ -34,6 +34,12 @@ EXTRACTORS: dict[str, tuple[Callable[[], Any], bool]] = {
     "Sobel": (lambda: features.Sobel(), True),
     "RobinsonCompass": (lambda: features.RobinsonCompass(), True),
     "HOG": (lambda: features.HOG(image_size=(32, 40)), True),
+    "BagOfVisualWords": (
+        lambda: features.BagOfVisualWords(
+            features.DenseSIFT(step=6, bin_sizes=(3, 4)), n_words=8, pyramid=((1, 1), (2, 2)), random_state=0
+        ),
+        True,
+    ),
     "CNNFeatures": (
         lambda: features.CNNFeatures("squeezenet1_1", weights=None, image_size=(32, 32), batch_size=3),
         False,

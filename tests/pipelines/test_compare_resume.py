@@ -153,11 +153,11 @@ def test_only_what_changed_is_computed_again(tmp_path, changed, fits):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"X": IMAGES + np.uint8(1)}, "data fingerprint was"),
-        ({"y": LABELS[::-1]}, "data fingerprint was"),
-        ({"X": IMAGES[:9], "y": LABELS[:9], "cv": 3}, "images was 12, is 9; .*splits was 4, is 3"),
-        ({"random_state": 1}, "split fingerprints was"),
-        ({"cv": 3}, "splits was 4, is 3"),
+        ({"X": IMAGES + np.uint8(1)}, "the images or labels differ"),
+        ({"y": LABELS[::-1]}, "the images or labels differ"),
+        ({"X": IMAGES[:9], "y": LABELS[:9], "cv": 3}, "12 images before, 9 now; .*4 splits before, 3 now"),
+        ({"random_state": 1}, "the indices of the splits differ"),
+        ({"cv": 3}, "4 splits before, 3 now"),
     ],
 )
 def test_unlike_data_or_splits_are_refused(tmp_path, changed, message):

@@ -1,0 +1,49 @@
+"""The spatial pyramid: one pooling at the finest grid equals a histogram per cell."""
+
+import numpy as np
+import pytest
+from references import pyramid_reference
+
+from eyecraft.features.words.pyramid import finest_grid, locate, pool_up
+
+PYRAMIDS = [
+    [(1, 1)],
+    [(1, 1), (2, 2), (4, 4)],
+    [(2, 2), (4, 4)],
+    [(1, 1), (3, 1)],
+    [(1, 1), (2, 2), (3, 1)],
+    [(2, 3)],
+]
+
+
+@pytest.mark.parametrize("pyramid", PYRAMIDS, ids=str)
+@pytest.mark.parametrize("image_size", [(37, 53), (240, 300), (6, 6)])
+def test_equals_a_histogram_per_cell(rng, pyramid, image_size):
+    """Identical counts, also where cells are no whole number of pixels."""
+    words = rng.integers(0, 11, 400)
+    x = rng.integers(0, image_size[1], 400).astype(np.float32)
+    y = rng.integers(0, 2 * image_size[0] - 1, 400).astype(np.float32) / 2
+    grid = finest_grid(pyramid)
+    cells = locate(x, y, image_size, grid)
+    finest = np.bincount(cells * 11 + words, minlength=grid[0] * grid[1] * 11).reshape(-1, 11)
+    found = np.concatenate([level.ravel() for level in pool_up(finest, grid, pyramid)])
+    np.testing.assert_array_equal(found, pyramid_reference.histograms(words, x, y, image_size, 11, pyramid))
+
+
+def test_max_pooling_takes_the_largest_of_the_cells(rng):
+    """Coarser cells hold the maxima of the finer ones; further axes stay."""
+    finest = rng.normal(size=(16, 3, 2))
+    whole, quarters = pool_up(finest, (4, 4), [(1, 1), (2, 2)], "max")
+    np.testing.assert_array_equal(whole[0], finest.max(0))
+    np.testing.assert_array_equal(quarters[1], finest.reshape(4, 4, 3, 2)[:2, 2:].max((0, 1)))
+
+
+def test_the_finest_grid_divides_into_all():
+    """Least common multiples of rows and of columns."""
+    assert finest_grid([(1, 1), (2, 2), (3, 1)]) == (6, 2)
+
+
+def test_places_at_the_very_border_lie_in_the_image():
+    """Half a pixel beyond the first and last pixel centres is still the first and last cell."""
+    cells = locate(np.array([-0.5, 9.5]), np.array([-0.5, 9.5]), (10, 10), (4, 4))
+    assert cells.tolist() == [0, 15]
