@@ -1,12 +1,13 @@
 """The random sample of descriptors that a codebook is learned from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 
+from eyecraft.features._base import Images
 from eyecraft.features._progress import progress
 from eyecraft.features.local import Descriptors
 
@@ -18,7 +19,7 @@ _IMAGES_AT_ONCE = 32
 
 def draw_sample(
     describe: Callable[[Any, int], Descriptors],
-    sources: Sequence[Any],
+    sources: Images,
     n_descriptors: int,
     seed: int,
     n_jobs: int | None,
