@@ -92,8 +92,9 @@ def compare(
 
     The same command again goes on where a stopped run left off; features are computed once per image and kept.
     """
-    from eyecraft import pipelines
     from eyecraft.data import load_dataset
+    from eyecraft.pipelines import compare as measure
+    from eyecraft.pipelines import default_recipes
     from eyecraft.reports import score_table, write_report
 
     dataset = load_dataset(source, on_error="skip" if skip_broken else "raise")
@@ -105,8 +106,8 @@ def compare(
     if dataset.skipped:
         console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
     try:
-        result = pipelines.compare(
-            names or pipelines.default_recipes(weights_dir),
+        result = measure(
+            names or default_recipes(weights_dir),
             dataset,
             cv=cv,
             out=folder,
