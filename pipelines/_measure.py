@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from eyecraft.features._timing import record_stages
 
 from ._entries import is_network, parts
+from ._exhibits import exhibit_of
 from ._rows import Row
 from ._scoring import Answers, Scorer, accuracy, mean_class_accuracy
 
@@ -41,13 +42,15 @@ class Task:
 
 def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
     """Fit and test one pipeline; an exception becomes the row's error, an interruption passes."""
-    row = task.row
+    row, fitted = task.row, None
     with peak_memory() as peak:
         try:
-            _run(task, images, labels)
+            fitted = _run(task, images, labels)
         except Exception as error:
             failed(row, error)
     row.peak_memory = peak()
+    if fitted is not None and row.split == 0:
+        row.exhibit = exhibit_of(row.pipeline, fitted, images, labels, task.train, task.test, row.predicted)
     return row
 
 
@@ -74,7 +77,8 @@ def failed(row: Row, error: Exception) -> Row:
     return row
 
 
-def _run(task: Task, images: np.ndarray, labels: np.ndarray) -> None:
+def _run(task: Task, images: np.ndarray, labels: np.ndarray) -> Any:
+    """Fill in the row and return the fitted pipeline."""
     row, train, test = task.row, task.train, task.test
     estimator = clone(task.estimator)
     with _stage(row, "fit", len(train)):
@@ -92,6 +96,7 @@ def _run(task: Task, images: np.ndarray, labels: np.ndarray) -> None:
         row.seconds[stage] = row.seconds.get(stage, 0.0) + task.costs.get(stage, 0.0) * row.n_images[stage]
     row.predicted = np.array([str(answer) for answer in predicted.tolist()], dtype=str)
     _score(row, task.metrics, answers, labels[test], predicted)
+    return estimator
 
 
 def _score(

@@ -1,9 +1,11 @@
 """One finished piece of a comparison: one pipeline on one split."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from ._exhibits import Exhibit
 
 STAGES = ("decode", "extract", "fit", "predict")
 
@@ -34,6 +36,8 @@ class Row:
         The answers for the test images, in the order of the split.
     error, traceback : str or None
         Why there is no result, or why a metric is missing.
+    exhibit : Exhibit or None
+        What the pipeline can show of itself; first splits of bags of visual words only.
     """
 
     pipeline: str
@@ -48,17 +52,18 @@ class Row:
     predicted: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
     error: str | None = None
     traceback: str | None = None
+    exhibit: Exhibit | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the answers."""
-        content = asdict(self)
-        content.pop("predicted")
+        """Return all but the answers and the exhibit."""
+        content = asdict(replace(self, predicted=np.empty(0), exhibit=None))
+        del content["predicted"], content["exhibit"]
         return content
 
     @classmethod
-    def from_json(cls, content: dict[str, Any], predicted: np.ndarray) -> "Row":
+    def from_json(cls, content: dict[str, Any], predicted: np.ndarray, exhibit: Exhibit | None = None) -> "Row":
         """Return the row that `to_json` described; null scores are metrics without a value."""
-        row = cls(**content, predicted=predicted)
+        row = cls(**content, predicted=predicted, exhibit=exhibit)
         row.scores = {name: float("nan") if value is None else value for name, value in row.scores.items()}
         return row
 

@@ -1,7 +1,8 @@
 """The folder of a comparison: one run at a time, one file per finished row, nothing half-written.
 
 ``run.json`` says on which data and splits the folder's rows were computed; ``rows/<pipeline>/split-000.json`` holds a
-row and ``split-000.npz`` its answers. The ``.json`` is written last, so that a row that is there is complete.
+row, ``split-000.npz`` its answers and ``exhibit-000.npz``, where there is one, pictures for the report. The ``.json``
+is written last, so that a row that is there is complete.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from ._exhibit_files import read_exhibit, write_exhibit
 from ._files import read_arrays, slug, unusable, write_arrays, write_json
 from ._rows import Row
 
@@ -101,9 +103,11 @@ class RunFolder:
         path = self._path(pipeline, split)
         try:
             content = json.loads(path.read_text("utf-8"))
-            return Row.from_json(content, read_arrays(path.with_suffix(".npz"))["predicted"])
+            row = Row.from_json(content, read_arrays(path.with_suffix(".npz"))["predicted"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
+        row.exhibit = read_exhibit(self.folder, pipeline) if split == 0 else None
+        return row
 
     def write(self, row: Row) -> None:
         """Keep a row; on return it survives a kill."""
@@ -111,6 +115,8 @@ class RunFolder:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)  # an older row must not be read with these answers
         write_arrays(path.with_suffix(".npz"), predicted=row.predicted)
+        if row.split == 0:
+            write_exhibit(self.folder, row.pipeline, row.exhibit)
         write_json(path, row.to_json())
 
     def _path(self, pipeline: str, split: int) -> Path:

@@ -2,12 +2,15 @@
 
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ._exhibit_files import read_exhibit, write_exhibit
+from ._exhibits import Exhibit
 from ._files import plain, read_arrays, write_arrays, write_json, write_text
 from ._frames import COLUMNS, tidy
 from ._gallery import Gallery
@@ -24,6 +27,8 @@ def write_comparison(folder: Path, content: dict[str, Any]) -> None:
     _write_predictions(folder, frames["predictions"])
     _write_splits(folder, content["splits"])
     _write_images(folder, content["gallery"], content["splits"])
+    for name in frames["pipelines"]["name"]:
+        write_exhibit(folder, name, content["exhibits"].get(name))
     write_json(folder / "comparison.json", as_json(content))
 
 
@@ -70,12 +75,18 @@ def read_comparison(folder: Path) -> dict[str, Any]:
             "frames": frames,
             "splits": _read_splits(folder),
             "gallery": _read_images(folder),
+            "exhibits": _read_exhibits(folder, frames["pipelines"]["name"]),
         }
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"the comparison in {folder} cannot be read ({type(error).__name__}: {error}). Repeat the call of compare "
             "that made it: finished rows are reused and the files are written anew"
         ) from error
+
+
+def _read_exhibits(folder: Path, names: Iterable[str]) -> dict[str, Exhibit]:
+    found = {name: read_exhibit(folder, name) for name in names}
+    return {name: exhibit for name, exhibit in found.items() if exhibit is not None}
 
 
 def _by_split(

@@ -252,4 +252,5 @@ class _Run:
             environment=_environment.describe(),
             splits=self.splits,
             gallery=Gallery(self.material.images),
+            exhibits={row.pipeline: row.exhibit for row in self._rows.values() if row.exhibit is not None},
         )

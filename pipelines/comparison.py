@@ -1,7 +1,7 @@
 """The result of a comparison: tidy frames with everything a table, a plot or a test needs."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from eyecraft.features._checks import check_choice
 
+from ._exhibits import Exhibit
 from ._gallery import Gallery
 from ._saving import as_json, read_comparison, write_comparison
 
@@ -48,6 +49,9 @@ class Comparison:
         ``date, python, os, cpu, cores, memory, gpu, versions``.
     splits : list of (train, test)
         Index arrays into the images.
+    exhibits : dict of str to Exhibit
+        By pipeline, what reports show of a bag of visual words (its words, where it samples, how descriptors voted),
+        from the pipeline fitted on the first split. Others have none.
     """
 
     pipelines: pd.DataFrame
@@ -61,6 +65,7 @@ class Comparison:
     environment: dict[str, Any]
     splits: list[tuple[np.ndarray, np.ndarray]]
     gallery: Gallery
+    exhibits: dict[str, Exhibit] = field(default_factory=dict)
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a thumbnail of the image at a position.
@@ -153,7 +158,7 @@ class Comparison:
 
     def _content(self) -> dict[str, Any]:
         frames = ("pipelines", "scores", "predictions", "seconds", "costs", "errors")
-        rest = ("dataset", "protocol", "environment", "splits", "gallery")
+        rest = ("dataset", "protocol", "environment", "splits", "gallery", "exhibits")
         return {
             "frames": {name: getattr(self, name) for name in frames},
             **{name: getattr(self, name) for name in rest},

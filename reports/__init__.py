@@ -5,6 +5,7 @@ only lay out what `collect` gathers: one plain dictionary of words, numbers and 
 
 Figures of their own follow scikit-learn's displays: ``ScoreDisplay.from_comparison(comparison)`` draws with matplotlib
 and ``.frame()`` gives the numbers back. matplotlib is loaded only when something is drawn with it.
+`VisualWordsDisplay`, `SamplingDisplay` and `VoteMapDisplay` look into a bag of visual words.
 """
 
 from .accuracy_cost_display import AccuracyCostDisplay
@@ -14,14 +15,20 @@ from .html import render_html, write_html
 from .markdown import render_markdown, write_markdown
 from .per_class_display import PerClassDisplay
 from .report import write_report
+from .sampling_display import SamplingDisplay
 from .score_display import ScoreDisplay
 from .terminal import score_table
+from .visual_words_display import VisualWordsDisplay
+from .vote_map_display import VoteMapDisplay
 
 __all__ = [
     "AccuracyCostDisplay",
     "ConfusionDisplay",
     "PerClassDisplay",
+    "SamplingDisplay",
     "ScoreDisplay",
+    "VisualWordsDisplay",
+    "VoteMapDisplay",
     "collect",
     "render_html",
     "render_markdown",

@@ -13,6 +13,7 @@ from ._format import missing
 from ._outcomes import collect_confusion, collect_examples, collect_per_class, most_confused
 from ._rows import collect_rows, main_metric, metric_names, split_count
 from ._thumbnails import collect_thumbnails
+from ._words import collect_words
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
@@ -42,8 +43,9 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
     -------
     dict
         ``answer`` (what the numbers say, in words), ``metric``, ``metrics``, ``n_splits``, ``rows`` (best first),
-        ``per_class``, ``confusion`` (``classes``, ``counts`` and ``pairs``), ``examples``, ``dataset``, ``protocol``,
-        ``environment`` and ``thumbnails`` (``str(position)`` -> ``src, width, height, tiny``).
+        ``per_class``, ``confusion`` (``classes``, ``counts`` and ``pairs``), ``examples``, ``words`` (of pipelines with
+        visual words), ``dataset``, ``protocol``, ``environment`` and ``thumbnails`` (``str(position)`` ->
+        ``src, width, height, tiny``).
 
     Raises
     ------
@@ -69,6 +71,7 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
         "per_class": collect_per_class(comparison, confusion),
         "confusion": confusion,
         "examples": examples,
+        "words": collect_words(comparison, [row["name"] for row in rows], pictures=thumbnails),
         "dataset": _dataset(comparison.dataset, by_class),
         "protocol": dict.fromkeys(_PROTOCOL) | _plain(comparison.protocol),
         "environment": {"date": None} | _plain(comparison.environment),

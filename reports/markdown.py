@@ -21,6 +21,7 @@ from ._format import (
     spread_text,
 )
 from ._markup import block, code, folded, plain, table
+from ._words_markdown import words_section
 from .collect import collect
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def render_markdown(collected: dict[str, Any]) -> str:
         _classes,
         _confusion,
         _images,
+        words_section,
         _failures,
         _methods,
         _protocol,

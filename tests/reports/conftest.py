@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eyecraft.pipelines._exhibits import Exhibit, Sample
+
 ODD = 'hog <b>&"é" | x'
 CLASSES = ["<b>cat</b>", "dog & co", "émeu|bird"]
 
@@ -30,6 +32,7 @@ class Invented:
     splits: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     images: dict[int, np.ndarray] | None = None
     side: int = 64
+    exhibits: dict[str, Exhibit] = field(default_factory=dict)
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a coloured square, or nothing for every seventh image (as if its file had moved)."""
@@ -194,3 +197,65 @@ def invent_many(n_classes: int, n_each: int, n_splits: int) -> Invented:
     made = invent(answers, labels, kinds=kinds, seconds=seconds, classes=classes, name="many classes")
     made.predictions["index"] += 10_000 * made.predictions["split"]
     return made
+
+
+def invent_exhibit(*, grid: bool = True, votes: bool = True, n_words: int = 48) -> Exhibit:
+    """Invent a bag of visual words whose descriptors vote for the answer on the left and against it on the right."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for index, answer in enumerate((CAT, DOG, EMU)):
+        x, y = (part.ravel() for part in np.meshgrid(np.arange(16, 384, 8), np.arange(16, 184, 8)))
+        n = len(x)
+        scale = rng.choice([16.0, 32.0], n) if grid else rng.uniform(12, 120, n)
+        angle = np.zeros(n) if grid else rng.uniform(0, 360, n)
+        cast = np.where(x < 200, 0.002, -0.001).astype(np.float32)
+        samples.append(
+            Sample(
+                index=index,
+                label=CAT,
+                predicted=answer,
+                picture=rng.integers(0, 255, (128, 256, 3), dtype=np.uint8),
+                image_size=(200, 400),
+                places=np.stack([x, y, scale, angle], axis=1).astype(np.float32),
+                votes=cast if votes else None,
+                lead=float(cast.sum()) - 0.1,
+                base=-0.1,
+            )
+        )
+    sources = np.tile(np.arange(100, 106), (n_words, 1))
+    sources[-1, 4:] = -1
+    return Exhibit(
+        words=np.arange(n_words)[::-1].astype(np.int64),
+        strengths=np.linspace(1, 0.1, n_words, dtype=np.float32),
+        speaks_for=[CLASSES[k % 3] for k in range(n_words)],
+        chosen_by="votes",
+        patches=rng.integers(0, 255, (n_words, 6, 32, 32, 3), dtype=np.uint8),
+        distances=np.where(sources < 0, np.nan, np.arange(6)).astype(np.float32),
+        sources=sources,
+        n_images=60,
+        samples=samples,
+        how="linear" if votes else "",
+        why_not="" if votes else "PCA mixes <the> words",
+        about={
+            "pipeline": ODD,
+            "descriptor": "DenseSIFT" if grid else "SIFT",
+            "encoding": "hard",
+            "n_words": 1024,
+            "grid": grid,
+            "cells": 4,
+            "pyramid": [[1, 1], [2, 2]],
+        },
+    )
+
+
+@pytest.fixture
+def make_exhibit() -> Callable[..., Exhibit]:
+    """Return `invent_exhibit`, for tests that need another one."""
+    return invent_exhibit
+
+
+@pytest.fixture
+def with_words(comparison: Invented) -> Invented:
+    """The three pipelines, the first of which has visual words to show."""
+    comparison.exhibits = {ODD: invent_exhibit()}
+    return comparison

@@ -48,7 +48,7 @@ def browse(tmp_path, *options):
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])
-@pytest.mark.parametrize("name", ["comparison", "many_classes"])
+@pytest.mark.parametrize("name", ["comparison", "many_classes", "with_words"])
 def test_fits_the_width(name, width, request, tmp_path):
     """No horizontal scrolling of the page, no box beyond its edge, no broken picture."""
     comparison = request.getfixturevalue(name)

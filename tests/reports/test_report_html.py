@@ -48,7 +48,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-@pytest.fixture(params=["comparison", "one_split", "all_failed", "many_classes"])
+@pytest.fixture(params=["comparison", "one_split", "all_failed", "many_classes", "with_words"])
 def page(request):
     """Return the page of each invented comparison."""
     return Page(render_html(collect(request.getfixturevalue(request.param))))
