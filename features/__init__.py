@@ -12,7 +12,8 @@ their base, and yours; `FeatureStore` keeps computed rows on disk.
 from typing import TYPE_CHECKING, Any
 
 from ._base import ImageTransformer
-from ._store import FeatureStore, FeatureStoreWarning, open_store
+from ._store import FeatureStore, open_store
+from ._store_index import FeatureStoreWarning
 from .handcrafted import (
     HOG,
     ColorHistogram,

@@ -14,10 +14,8 @@ import contextlib
 import json
 import os
 import socket
-import sqlite3
 import time
 import uuid
-import warnings
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,23 +27,12 @@ import numpy as np
 import platformdirs
 import psutil
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS extractors (key TEXT PRIMARY KEY, description TEXT, used REAL);
-CREATE TABLE IF NOT EXISTS shards (id INTEGER PRIMARY KEY, extractor TEXT, file TEXT, n_rows INTEGER, bytes INTEGER,
-    decode_seconds REAL, extract_seconds REAL);
-CREATE TABLE IF NOT EXISTS rows (extractor TEXT, image TEXT, shard INTEGER, start INTEGER, stop INTEGER, crc INTEGER,
-    PRIMARY KEY (extractor, image)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS claims (extractor TEXT, image TEXT, owner TEXT, at REAL,
-    PRIMARY KEY (extractor, image)) WITHOUT ROWID;
-"""
+from ._store_index import open_index, warn
+
 _ASK_AT_ONCE = 900  # SQLite's smallest limit on the variables of one statement is 999
 _POLL = 0.05  # seconds between two looks at rows that another process is computing
 _STALE_CLAIM = 600.0  # seconds after which a claim made on another machine counts as abandoned
 _ORPHAN_AGE = 3600.0  # seconds after which a shard that no index row names is rubbish
-
-
-class FeatureStoreWarning(UserWarning):
-    """The feature store could not keep or read rows; the numbers are right, only the time saved is lost."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +170,7 @@ class FeatureStore:
         places = self._locate(extractor, keys)
         counts = Counter(shard for shard, *_ in places.values())
         totals = {"decode": 0.0, "extract": 0.0}
-        with self._index(write=False) as index:
+        with open_index(self.folder, write=False) as index:
             query = "SELECT id, n_rows, decode_seconds, extract_seconds FROM shards WHERE extractor = ?"
             for shard, n_rows, *seconds in index.execute(query, (extractor,)) if index else ():
                 for stage, value in zip(totals, seconds, strict=True):
@@ -194,7 +181,7 @@ class FeatureStore:
 
     def summary(self) -> list[dict[str, Any]]:
         """Return one dictionary per extractor: ``key, description, n_rows, bytes, used`` (seconds since the epoch)."""
-        with self._index(write=False) as index:
+        with open_index(self.folder, write=False) as index:
             if index is None:
                 return []
             query = """SELECT key, description, COALESCE(SUM(n_rows), 0), COALESCE(SUM(bytes), 0), used
@@ -225,7 +212,7 @@ class FeatureStore:
     def _forget(self, extractor: str) -> int:
         """Delete all that is stored for one extractor; the index first, so that no reader finds a missing shard."""
         shards: list[tuple[str, int]] = []
-        with self._index() as index:
+        with open_index(self.folder) as index:
             if index is None:
                 return 0
             shards = index.execute("SELECT file, bytes FROM shards WHERE extractor = ?", (extractor,)).fetchall()
@@ -237,7 +224,7 @@ class FeatureStore:
 
     def _sweep(self) -> int:
         """Delete files that no index row names and that are too old to be about to be named."""
-        with self._index(write=False) as index:
+        with open_index(self.folder, write=False) as index:
             if index is None:
                 return 0
             known = {file for (file,) in index.execute("SELECT file FROM shards")}
@@ -258,7 +245,7 @@ class FeatureStore:
     def _locate(self, extractor: str, keys: Sequence[str]) -> dict[str, tuple[int, int, int, int]]:
         """Return ``key -> (shard, start, stop, crc)`` for the keys that are stored."""
         found: dict[str, tuple[int, int, int, int]] = {}
-        with self._index(write=False) as index:
+        with open_index(self.folder, write=False) as index:
             for part in _parts(keys, _ASK_AT_ONCE):
                 if index is None:
                     break
@@ -291,7 +278,7 @@ class FeatureStore:
         return [key for key in keys if key not in delivered]
 
     def _shard_files(self, extractor: str) -> dict[int, str]:
-        with self._index(write=False) as index:
+        with open_index(self.folder, write=False) as index:
             if index is None:
                 return {}
             return dict(index.execute("SELECT id, file FROM shards WHERE extractor = ?", (extractor,)))
@@ -300,8 +287,8 @@ class FeatureStore:
     def _discard(self, shard: int, file: str | None, error: Exception) -> None:
         """Forget a damaged shard, so that its rows are computed again."""
         where = self.folder / file if file else f"shard {shard} in {self.folder}"
-        _warn(f"The feature store's file {where} is damaged ({error}). Its rows are computed again.")
-        with self._index() as index:
+        warn(f"The feature store's file {where} is damaged ({error}). Its rows are computed again.")
+        with open_index(self.folder) as index:
             if index is not None:
                 index.execute("DELETE FROM rows WHERE shard = ?", (shard,))
                 index.execute("DELETE FROM shards WHERE id = ?", (shard,))
@@ -317,9 +304,9 @@ class FeatureStore:
         try:
             size = _write_whole(self.folder / file, np.concatenate(rows))
         except OSError as error:
-            _warn(f"The feature store in {self.folder} cannot keep features ({error}); they are computed each time.")
+            warn(f"The feature store in {self.folder} cannot keep features ({error}); they are computed each time.")
             return
-        with self._index() as index:
+        with open_index(self.folder) as index:
             if index is None:
                 return
             index.execute("INSERT OR IGNORE INTO extractors VALUES (?, ?, ?)", (extractor, description, time.time()))
@@ -340,7 +327,7 @@ class FeatureStore:
 
     def _claim(self, extractor: str, missing: list[str], n: int, owner: str) -> list[str]:
         """Take up to *n* of the missing rows for this process: those that nobody has claimed or stored meanwhile."""
-        with self._index() as index:
+        with open_index(self.folder) as index:
             if index is None:  # no store to agree through: do it all here
                 return missing[:n]
             query = "SELECT image FROM claims WHERE extractor = ?"
@@ -361,13 +348,13 @@ class FeatureStore:
         return missing[:n]  # the claim could not be written (a full disk): work on without agreement
 
     def _release(self, extractor: str, owner: str) -> None:
-        with self._index() as index:
+        with open_index(self.folder) as index:
             if index is not None:
                 index.execute("DELETE FROM claims WHERE extractor = ? AND owner = ?", (extractor, owner))
 
     def _drop_dead_claims(self, extractor: str) -> None:
         """Take back the claims of processes that are gone."""
-        with self._index() as index:
+        with open_index(self.folder) as index:
             if index is None:
                 return
             query = "SELECT owner, MAX(at) FROM claims WHERE extractor = ? GROUP BY owner"
@@ -376,60 +363,6 @@ class FeatureStore:
                 here = host == socket.gethostname()
                 if (here and not psutil.pid_exists(int(pid))) or (not here and time.time() - at > _STALE_CLAIM):
                     index.execute("DELETE FROM claims WHERE owner = ?", (owner,))
-
-    # -- the index ---------------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _index(self, *, write: bool = True) -> Iterator[sqlite3.Connection | None]:
-        """Open the index for one transaction; None (with one warning) when it cannot be had.
-
-        A connection lives for one transaction only: nothing is held across forks, pickles or threads.
-        """
-        path = self.folder / "index.sqlite"
-        connection = None
-        try:
-            if write:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                yield None
-                return
-            connection = self._connect(path, write)
-        except (sqlite3.Error, OSError) as error:
-            _warn(f"The feature store in {self.folder} cannot be used ({error}); features are computed each time.")
-            yield None
-            return
-        try:
-            yield connection
-            connection.commit()
-        except sqlite3.DatabaseError as error:  # a full disk, a damaged page: end the block here, keep what it has
-            with contextlib.suppress(sqlite3.Error):
-                connection.rollback()
-            _warn(f"The feature store in {self.folder} failed ({error}); nothing is lost but the time it would save.")
-        finally:
-            connection.close()
-
-    def _connect(self, path: Path, write: bool) -> sqlite3.Connection:
-        for attempt in (1, 2):
-            connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-            try:
-                connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-                for statement in _SCHEMA.split(";") if write else ():
-                    connection.execute(statement)
-                connection.execute("SELECT COUNT(*) FROM claims").fetchone()
-                return connection
-            except sqlite3.OperationalError as error:
-                connection.close()
-                if "no such table" in str(error) and attempt == 1:  # an index that was created but never filled
-                    write = True
-                    continue
-                raise
-            except sqlite3.DatabaseError as error:  # not a database, or malformed
-                connection.close()
-                aside = path.with_suffix(f".damaged-{int(time.time())}")
-                path.replace(aside)
-                _warn(f"The feature store's index was damaged ({error}); it was moved to {aside} and begun anew.")
-                write = True
-        raise sqlite3.OperationalError("the index could not be opened")
 
 
 def _write_whole(path: Path, values: np.ndarray) -> int:
@@ -452,10 +385,6 @@ def _write_whole(path: Path, values: np.ndarray) -> int:
 def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, FeatureStoreWarning, stacklevel=2)
 
 
 def describe(name: str, parameters: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyecraft.features._store import Batch, FeatureStore, FeatureStoreWarning, default_folder, open_store
+from eyecraft.features._store import Batch, FeatureStore, default_folder, open_store
+from eyecraft.features._store_index import FeatureStoreWarning
 
 
 class Work:
