@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._reproduce_command import reproduce
+
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
 
@@ -150,6 +152,9 @@ def _protocol(
     if folds is None and dataset.splits is not None:
         return "official"
     return 5 if folds is None else folds
+
+
+app.command()(reproduce)
 
 
 @app.command()

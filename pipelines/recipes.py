@@ -6,8 +6,7 @@ A recipe is data: an extractor and a classifier with their parameters, what the 
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -17,39 +16,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from eyecraft.features._checks import nearest
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """A named pipeline.
-
-    Parameters
-    ----------
-    name : str
-        What `build` and the command line call it.
-    title : str
-        What tables and figures call it.
-    kind : {"hand-crafted", "learned"}
-        Whether a person or a training set made the features.
-    about : str
-        What it stands for, in a sentence or two.
-    citation : str
-        The work it follows.
-    factory : callable
-        Returns a new pipeline; loads what it needs only then.
-    small : mapping
-        Parameters that replace the factory's for images with a side shorter than 64 pixels.
-    pretrained : str
-        The torchvision model whose weights it needs; empty where it needs none.
-    """
-
-    name: str
-    title: str
-    kind: str
-    about: str
-    citation: str
-    factory: Callable[[], Pipeline] = field(repr=False)
-    small: Mapping[str, Any] = field(default_factory=dict)
-    pretrained: str = ""
+from ._recipe import Recipe
+from ._word_recipes import WORD_RECIPES
 
 
 def recipes() -> list[Recipe]:
@@ -65,7 +33,7 @@ def recipes() -> list[Recipe]:
 
 
 def default_recipes(weights_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """Return the names of the recipes that run as they are: all but those whose weights would have to be fetched.
+    """Return the names of the recipes that run as they are: quick, and without weights that would have to be fetched.
 
     Parameters
     ----------
@@ -74,6 +42,8 @@ def default_recipes(weights_dir: str | os.PathLike[str] | None = None) -> list[s
     """
     names = []
     for recipe in _TABLE:
+        if not recipe.quick:
+            continue
         if recipe.pretrained:
             at_hand = import_module("eyecraft.features.learned.weights").at_hand
             if not at_hand(recipe.pretrained, weights_dir=weights_dir):
@@ -116,7 +86,7 @@ def build(
     weights_dir : path, optional
         Folder of pretrained weights; environment variable ``EYECRAFT_WEIGHTS`` if not given.
     store : None, "default", path or FeatureStore
-        Where the extractors keep their features.
+        Where the extractors keep their features; "default" keeps those of recipes that are ``stored``.
     n_jobs : int, optional
         Workers of every step that can use several.
     **overrides
@@ -145,7 +115,8 @@ def build(
     recipe = find(name)
     pipeline = recipe.factory()
     common = {"random_state": random_state, "device": device, "weights_dir": weights_dir, "n_jobs": n_jobs}
-    given = {key: value for key, value in common.items() if value is not None} | {"store": store}
+    given: dict[str, Any] = {key: value for key, value in common.items() if value is not None}
+    given["store"] = None if store == "default" and not recipe.stored else store
     everywhere = {path: given[_last(path)] for path in pipeline.get_params() if "__" in path and _last(path) in given}
     pipeline.set_params(**everywhere)
     if small:
@@ -271,6 +242,7 @@ _TABLE = (
         factory=_svm("HOG", C=0.1, variant="uoctti", color=True, image_size=(128, 128), pixels_per_cell=(16, 16)),
         small={"features__image_size": (32, 32), "features__pixels_per_cell": (8, 8)},
     ),
+    *WORD_RECIPES,
     Recipe(
         name="squeezenet-svm",
         title="SqueezeNet + SVM",

@@ -1,0 +1,218 @@
+"""Recipes of local descriptors and visual words, with the parameters of the papers; rows of the table in `recipes`.
+
+Where a paper leaves a parameter open, or where we differ from it, the row says so in a comment.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from eyecraft.features import SIFT, BagOfVisualWords, Chi2Map, DenseSIFT, Patches
+
+from ._recipe import Recipe
+from .linear_svm import LinearSVM
+
+_CSURKA = (
+    "G. Csurka, C. R. Dance, L. Fan, J. Willamowski and C. Bray (2004), Visual categorization with bags of keypoints, "
+    "ECCV workshop on statistical learning in computer vision, https://people.eecs.berkeley.edu/~efros/courses/AP06/"
+    "Papers/csurka-eccv-04.pdf"
+)
+_LAZEBNIK = (
+    "S. Lazebnik, C. Schmid and J. Ponce (2006), Beyond bags of features: spatial pyramid matching for recognizing "
+    "natural scene categories, CVPR, https://doi.org/10.1109/CVPR.2006.68"
+)
+_VEDALDI = (
+    "A. Vedaldi and B. Fulkerson (2010), VLFeat: an open and portable library of computer vision algorithms, ACM "
+    "Multimedia, https://doi.org/10.1145/1873951.1874249"
+)
+_WANG = (
+    "J. Wang, J. Yang, K. Yu, F. Lv, T. Huang and Y. Gong (2010), Locality-constrained linear coding for image "
+    "classification, CVPR, https://doi.org/10.1109/CVPR.2010.5540018"
+)
+_JEGOU = (
+    "H. Jegou, M. Douze, C. Schmid and P. Perez (2010), Aggregating local descriptors into a compact image "
+    "representation, CVPR, https://doi.org/10.1109/CVPR.2010.5540039"
+)
+_CHATFIELD = (
+    "K. Chatfield, V. Lempitsky, A. Vedaldi and A. Zisserman (2011), The devil is in the details: an evaluation of "
+    "recent feature encoding methods, BMVC, https://doi.org/10.5244/C.25.76"
+)
+_COATES = (
+    "A. Coates, H. Lee and A. Y. Ng (2011), An analysis of single-layer networks in unsupervised feature learning, "
+    "AISTATS, https://proceedings.mlr.press/v15/coates11a.html"
+)
+
+_PYRAMID = ((1, 1), (2, 2), (4, 4))
+_SCALES = (4, 6, 8, 10)  # widths of a cell, pixels
+
+
+def _dense(**parameters: Any) -> Callable[[], DenseSIFT]:
+    return lambda: DenseSIFT(**parameters)
+
+
+def _bag(
+    descriptor: Callable[[], Any], *, C: float = 10.0, then: Callable[[], BaseEstimator] | None = None, **bag: Any
+) -> Callable[[], Pipeline]:
+    """Return the factory of a bag of visual words with a one-vs-rest linear SVM behind it.
+
+    Parameters
+    ----------
+    descriptor : callable
+        Makes what describes the images.
+    then : callable, optional
+        Makes the step between the words and the SVM.
+    """
+
+    def factory() -> Pipeline:
+        steps = [("features", BagOfVisualWords(descriptor(), **bag))]
+        if then is not None:
+            steps.append(("scaler", then()))
+        return Pipeline([*steps, ("classifier", LinearSVM(C=C))])
+
+    return factory
+
+
+def _small(n_words: int, **more: Any) -> dict[str, Any]:
+    """Return parameters for thumbnails: enlarged, a fine grid of small windows, few words."""
+    grid = {"features__descriptor__step": 3, "features__descriptor__bin_sizes": (3, 5)}
+    return {"features__image_size": (48, 48), "features__n_words": n_words, **grid, **more}
+
+
+WORD_RECIPES = (
+    Recipe(
+        name="bovw-svm",
+        title="Bag of visual words + SVM",
+        kind="hand-crafted",
+        about="How often each of 200 visual words occurs, wherever it is: the spatial pyramid without its cells.",
+        citation=_CSURKA,
+        factory=_bag(
+            _dense(step=6, bin_sizes=(4,), max_side=300),
+            n_words=200,
+            pyramid=((1, 1),),
+            then=lambda: Chi2Map(gamma=1.0),
+        ),
+        small=_small(200),
+    ),
+    Recipe(
+        name="spm-svm",
+        title="Spatial pyramid + SVM",
+        kind="hand-crafted",
+        about="Counts of 200 visual words in the whole image, its quarters and its sixteenths.",
+        citation=_LAZEBNIK,
+        factory=_bag(
+            _dense(step=6, bin_sizes=(4,), max_side=300),  # 16 x 16 patch as in the paper; its step is 8
+            n_words=200,
+            pyramid=_PYRAMID,
+            level_weights=(0.25, 0.25, 0.5),
+            then=lambda: Chi2Map(gamma=1.0),  # within a point of histogram intersection, and linear
+        ),
+        small=_small(100),
+    ),
+    Recipe(
+        name="phow-svm",
+        title="PHOW + SVM",
+        kind="hand-crafted",
+        about="Dense SIFT at four scales, 600 words on grids of 2x2 and 4x4: VLFeat's Caltech-101 application.",
+        citation=_VEDALDI,
+        factory=_bag(
+            _dense(step=3, bin_sizes=_SCALES, window="flat", max_side=None, max_height=480),
+            n_words=600,
+            pyramid=((2, 2), (4, 4)),
+            normalization=("level:l1", "l1"),
+            then=lambda: Chi2Map(gamma=0.5),
+        ),
+        small=_small(100),
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="llc-svm",
+        title="LLC + SVM",
+        kind="hand-crafted",
+        about="Every descriptor rebuilt from its five nearest of 2,048 words; the largest weights in each cell.",
+        citation=_WANG,
+        factory=_bag(
+            _dense(step=6, bin_sizes=(4, 6, 8), max_side=300),  # SIFT where the paper has HOG
+            encoding="llc",
+            n_words=2048,
+            n_neighbors=5,
+            pyramid=_PYRAMID,
+        ),
+        small=_small(200),
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="vlad-svm",
+        title="VLAD + SVM",
+        kind="hand-crafted",
+        about="For each of 256 words, how the descriptors nearest to it differ from it.",
+        citation=_JEGOU,
+        factory=_bag(
+            _dense(step=4, bin_sizes=_SCALES, root=True),
+            encoding="vlad",
+            n_words=256,
+            n_components=80,
+            append_xy=True,
+            pyramid=((1, 1), (3, 1)),
+        ),
+        small=_small(32, features__n_components=32),
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="fisher-svm",
+        title="Fisher vector + SVM",
+        kind="hand-crafted",
+        about="How a mixture of 256 Gaussians would have to change to fit the image's descriptors better.",
+        citation=_CHATFIELD,
+        factory=_bag(
+            _dense(step=4, bin_sizes=_SCALES, root=True),
+            encoding="fisher",
+            n_words=256,
+            n_components=80,
+            append_xy=True,
+            pyramid=((1, 1), (3, 1)),
+        ),
+        small=_small(32, features__n_components=32),
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="patches-kmeans-svm",
+        title="Patches, k-means + SVM",
+        kind="hand-crafted",
+        about="Whitened 6x6 patches, each compared with 1,600 learned ones, summed over the image's quarters.",
+        citation=_COATES,
+        factory=_bag(
+            lambda: Patches(patch_size=6, step=2, max_side=96),
+            encoding="triangle",
+            whiten="zca",
+            n_words=1600,
+            pyramid=((2, 2),),
+        ),
+        small={"features__image_size": (32, 32), "features__n_words": 400, "features__descriptor__step": 1},
+        quick=False,
+    ),
+    Recipe(
+        name="sift-keypoints-bovw-svm",
+        title="SIFT keypoints, words + SVM",
+        kind="hand-crafted",
+        about="Counts of 1,000 words at the places that SIFT finds by itself: objects may move, turn and grow.",
+        citation=_CSURKA,
+        factory=_bag(
+            lambda: SIFT(contrast_threshold=0.02, max_side=512),
+            n_words=1000,
+            pyramid=((1, 1),),
+            then=lambda: Chi2Map(gamma=1.0),
+        ),
+        small={
+            "features__image_size": (64, 64),
+            "features__n_words": 100,
+            "features__descriptor__contrast_threshold": 0.005,
+        },
+        quick=False,
+    ),
+)
