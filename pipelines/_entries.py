@@ -89,7 +89,7 @@ def _entry(name: Any, item: Any, for_recipes: Mapping[str, Any]) -> Entry:
     if not isinstance(name, str) or not name.strip():
         raise TypeError(f"the name of a pipeline must be text; got {name!r}")
     recipe = item if isinstance(item, Recipe) else find(item) if isinstance(item, str) else None
-    estimator = item if recipe is None else build(recipe.name, **for_recipes)
+    estimator = item if recipe is None else build(recipe, **for_recipes)
     if inspect.isclass(estimator) or not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         hint = "; give an object, not the class" if inspect.isclass(estimator) else ""
         raise TypeError(f"pipeline {name!r} must have fit and predict; got {' '.join(repr(estimator).split())}{hint}")

@@ -14,6 +14,7 @@ import psutil
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from eyecraft.features import ImageTransformer
 from eyecraft.features._timing import record_stages
 
 from ._entries import is_network, parts
@@ -34,10 +35,15 @@ class Task:
     test: np.ndarray
     metrics: Mapping[str, Scorer | None]
     costs: Mapping[str, float] = field(default_factory=dict)  # seconds per image of features computed beforehand
+    n_threads: int | None = None
 
     def with_costs(self, costs: Mapping[str, float]) -> "Task":
         """Return the task with the costs known."""
         return replace(self, costs=costs)
+
+    def with_threads(self, n_jobs: int | None) -> "Task":
+        """Return the task with so many threads for the extractors, where nobody gave them a number of their own."""
+        return replace(self, n_threads=n_jobs if n_jobs != 1 else None)
 
 
 def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
@@ -81,6 +87,9 @@ def _run(task: Task, images: np.ndarray, labels: np.ndarray) -> Any:
     """Fill in the row and return the fitted pipeline."""
     row, train, test = task.row, task.train, task.test
     estimator = clone(task.estimator)
+    for part in parts(estimator):
+        if isinstance(part, ImageTransformer) and part.n_jobs is None:
+            part.set_params(n_jobs=task.n_threads)
     with _stage(row, "fit", len(train)):
         estimator.fit(images[train], labels[train])
     row.n_features = feature_length(estimator)

@@ -26,6 +26,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
+_SPLITS = "indices of the splits"
 _FORMAT = 1  # raise when the rows' files change
 _ROOM = 32 * 2**20  # bytes that must be free before a run begins
 _ADVICE = "Give another `out` folder to keep both, or overwrite=True to begin this one anew"
@@ -76,7 +77,8 @@ class RunFolder:
         Raises
         ------
         ValueError
-            If the folder holds rows computed on other data or other splits.
+            If the folder holds rows computed on other data or other splits. More or fewer of the same splits are no
+            obstacle.
         """
         path = self.folder / "run.json"
         if overwrite:
@@ -90,6 +92,8 @@ class RunFolder:
             except ValueError:
                 begun = {}  # damaged: the rows carry their own keys, so nothing wrong can be reused
             differing = [key for key in manifest if begun and begun.get(key) != manifest[key]]
+            if _more_of_the_same(begun.get(_SPLITS), manifest.get(_SPLITS)):
+                differing = [key for key in differing if key not in ("splits", _SPLITS)]
             if differing:
                 changes = "; ".join(_change(key, begun.get(key), manifest[key]) for key in differing)
                 raise ValueError(
@@ -179,6 +183,11 @@ def _holder(file: IO[str]) -> str:
         return f" (process {text['pid']} on {text['host']}, begun {text['started']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _more_of_the_same(before: list[str] | None, now: list[str] | None) -> bool:
+    """Tell whether one run has the other's splits and some more; rows of either then serve both."""
+    return bool(before and now) and all(a == b for a, b in zip(before, now, strict=False))  # type: ignore[arg-type]
 
 
 def _change(key: str, before: object, now: object) -> str:

@@ -217,7 +217,7 @@ class _Run:
         if effective_n_jobs(self.n_jobs) > 1 and runs_in_parallel(entry.estimator, extractors, images):
             rows = self._in_processes(tasks)
         else:
-            rows = (measure(task, images, self.material.labels) for task in tasks)
+            rows = (measure(task.with_threads(self.n_jobs), images, self.material.labels) for task in tasks)
         for row in rows:
             row.peak_memory = max(row.peak_memory or 0, peak())
             yield row

@@ -61,7 +61,7 @@ def find(name: str) -> Recipe:
 
 
 def build(
-    name: str,
+    recipe: str | Recipe,
     *,
     small: bool = False,
     random_state: int | None = None,
@@ -75,8 +75,8 @@ def build(
 
     Parameters
     ----------
-    name : str
-        A name that `recipes` lists.
+    recipe : str or Recipe
+        A name that `recipes` lists, or a recipe of your own.
     small : bool
         Use the recipe's settings for images with a side shorter than 64 pixels, such as handwritten digits.
     random_state : int, optional
@@ -112,7 +112,7 @@ def build(
     >>> pipeline["features"].orientations
     12
     """
-    recipe = find(name)
+    recipe = find(recipe) if isinstance(recipe, str) else recipe
     pipeline = recipe.factory()
     common = {"random_state": random_state, "device": device, "weights_dir": weights_dir, "n_jobs": n_jobs}
     given: dict[str, Any] = {key: value for key, value in common.items() if value is not None}

@@ -1,8 +1,7 @@
 """Experiments of papers, repeated: the same protocol on the same data, our figure beside the published one."""
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from eyecraft.features._checks import check_whole, nearest
 from ._protocols import MARKS, PROTOCOLS, Protocol, Published
 from .compare import compare
 from .comparison import Comparison
-from .recipes import build
+from .recipes import Recipe, build, find
 
 METRIC = "balanced_accuracy"  # mean over the classes of each class's accuracy, as all of these papers have it
 
@@ -151,7 +150,7 @@ def reproduce(
     # one split at a time in this process; `None` inside the extractors then means these threads
     with parallel_config("threading", n_jobs=n_jobs):
         comparison = compare(
-            _pipelines(protocol, random_state),
+            _pipelines(protocol),
             dataset,
             cv=PerClassSplit(n_train, protocol.n_test, n_splits, random_state),
             scoring=[METRIC, "accuracy"],
@@ -179,10 +178,9 @@ def _few(names: tuple[str, ...], shown: int = 4) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
-def _pipelines(protocol: Protocol, random_state: int) -> list[Any]:
-    if not protocol.parameters:
-        return [protocol.recipe]
-    return [(protocol.recipe, build(protocol.recipe, random_state=random_state, **protocol.parameters))]
+def _pipelines(protocol: Protocol) -> list[Recipe]:
+    """Return the protocol's pipeline, with what differs from the recipe of that name."""
+    return [replace(find(protocol.recipe), factory=lambda: build(protocol.recipe, **protocol.parameters))]
 
 
 def _summary(done: Reproduction) -> list[str]:

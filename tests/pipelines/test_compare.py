@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from eyecraft.data import Dataset, read_image
-from eyecraft.features import CNNFeatures, ImageTransformer
-from eyecraft.pipelines import Comparison, compare
+from eyecraft.features import CNNFeatures, ImageTransformer, RawPixels
+from eyecraft.pipelines import Comparison, build, compare
+from eyecraft.pipelines.recipes import find
 
 LABELS = np.array(["cat"] * 6 + ["dog"] * 4)
 SPLITS = [([0, 1, 2, 6, 7], [3, 4, 5, 8, 9]), ([3, 4, 5, 8, 9], [0, 1, 2, 6, 7])]
@@ -285,3 +287,31 @@ def test_load_gives_back_what_compare_gave(images, tmp_path):
     assert loaded.to_dict() == result.to_dict()
     np.testing.assert_array_equal(loaded.splits[1][0], result.splits[1][0])
     np.testing.assert_array_equal(loaded.image(3), np.repeat(images[3][..., None], 3, axis=2))
+
+
+def test_a_changed_recipe_is_what_is_compared(images):
+    """The object counts, not what its name stands for in the table."""
+    recipe = find("pixels-svm")
+    changed = replace(recipe, factory=lambda: build(recipe, small=True, image_size=(4, 4), color="gray"))
+    result = compare([replace(changed, small={})], images, LABELS, cv=2)
+    assert result.pipelines["error"].tolist() == [None]
+    assert result.pipelines["n_features"].tolist() == [16]
+    assert result.pipelines["title"].tolist() == [recipe.title]
+
+
+def test_threads_reach_the_extractors_inside(images):
+    """`n_jobs` is given on where splits do not run in processes of their own, and never over the user's."""
+    seen = []
+
+    class Watching(RawPixels):
+        def transform(self, X):
+            seen.append(self.n_jobs)
+            return super().transform(X)
+
+    objects = np.empty(len(images), dtype=object)
+    objects[:] = list(images)  # Python objects stay in this process
+    for own, expected in ((None, 2), (1, 1)):
+        seen.clear()
+        pipeline = make_pipeline(Watching(image_size=(4, 4), n_jobs=own), DummyClassifier())
+        compare({"pixels": pipeline}, objects, LABELS, cv=2, n_jobs=2)
+        assert set(seen) == {expected}

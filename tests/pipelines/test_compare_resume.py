@@ -171,6 +171,16 @@ def test_unlike_data_or_splits_are_refused(tmp_path, changed, message):
     assert len(run(tmp_path, overwrite=True, **changed).pipelines) == 2
 
 
+def test_more_splits_of_the_same_seed_are_added(tmp_path):
+    """From two splits to four computes two; back to two computes none, and four are still there."""
+    splits = [([0, 1, 6, 7], [2, 8]), ([1, 2, 7, 8], [3, 9]), ([2, 3, 8, 9], [4, 10]), ([3, 4, 9, 10], [5, 11])]
+    run(tmp_path, cv=splits[:2])
+    for n_splits, fits in ((4, 4), (2, 0), (4, 0)):
+        Watched.fits = 0
+        assert run(tmp_path, cv=splits[:n_splits]).table()["n_splits"].tolist() == [n_splits, n_splits]
+        assert Watched.fits == fits
+
+
 def test_failed_rows_are_tried_again(tmp_path):
     """An error is not a result."""
 
