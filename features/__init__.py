@@ -3,6 +3,7 @@
 - `eyecraft.features.handcrafted`: `RawPixels`, `ColorHistogram`, `Sobel`, `RobinsonCompass`, `HOG`; formulas.
 - `eyecraft.features.local`: `SIFT`, `DenseSIFT`, `Patches`; many descriptors per image, each with its place.
 - `eyecraft.features.words`: `BagOfVisualWords` makes those into one row; `Chi2Map` and `Hellinger` follow it.
+- `TrainingSpan`: long rows made short without a loss, so that several can stand side by side.
 - `eyecraft.features.learned`: `CNNFeatures`; any layer of a network. Imported when first used, for torch takes seconds.
 
 All are scikit-learn transformers whose samples are images (paths, arrays, PIL images or bytes). `ImageTransformer` is
@@ -27,6 +28,7 @@ from .handcrafted import (
     uoctti,
 )
 from .local import SIFT, DenseSIFT, Descriptors, Patches
+from .span import TrainingSpan
 from .words import BagOfVisualWords, Chi2Map, Hellinger
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ __all__ = [
     "RawPixels",
     "RobinsonCompass",
     "Sobel",
+    "TrainingSpan",
     "hog",
     "open_store",
     "robinson_compass",

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import psutil
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from eyecraft.features import ImageTransformer
+from eyecraft.features import ImageTransformer, TrainingSpan
 from eyecraft.features._timing import record_stages
 
 from ._entries import is_network, parts
@@ -141,11 +141,21 @@ def feature_length(estimator: Any) -> int | None:
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline) or len(estimator.steps) < 2:
         return None
-    length = getattr(estimator.steps[-1][1], "n_features_in_", None)
+    length = _spanned(estimator.steps[0][1])
+    if length is None:
+        length = getattr(estimator.steps[-1][1], "n_features_in_", None)
     if length is None:
         lengths = [getattr(step, "n_features_out_", None) for _, step in estimator.steps[:-1]]
         length = next((known for known in reversed(lengths) if known is not None), None)
     return None if length is None else int(length)
+
+
+def _spanned(step: Any) -> int | None:
+    """Return how many numbers stand behind coordinates in the span of the training rows, alone or side by side."""
+    if isinstance(step, TrainingSpan):
+        return step.row_length_
+    sides = [_spanned(side) for _, side in step.transformer_list] if isinstance(step, FeatureUnion) else []
+    return sum(side for side in sides if side is not None) if sides and None not in sides else None
 
 
 @contextmanager

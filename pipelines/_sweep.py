@@ -8,7 +8,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from eyecraft.data import image_key
-from eyecraft.features._base import ImageTransformer
+from eyecraft.features import ImageTransformer, TrainingSpan
 from eyecraft.features._progress import progress
 from eyecraft.features._store import open_store
 
@@ -23,6 +23,8 @@ def image_extractors(estimator: Any) -> list[Any]:
         return [found for _, part in estimator.transformer_list for found in image_extractors(part)]
     if isinstance(estimator, BaseSearchCV):
         return image_extractors(estimator.estimator)
+    if isinstance(estimator, TrainingSpan):
+        return image_extractors(estimator.extractor)
     stored = isinstance(estimator, ImageTransformer) and not estimator._requires_fit
     return [estimator] if stored and open_store(getattr(estimator, "store", None)) is not None else []
 

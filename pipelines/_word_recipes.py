@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from eyecraft.features import SIFT, BagOfVisualWords, Chi2Map, DenseSIFT, Patches
+from eyecraft.features import HOG, SIFT, BagOfVisualWords, Chi2Map, DenseSIFT, Patches, TrainingSpan
 
 from ._recipe import Recipe
 from .linear_svm import LinearSVM
@@ -38,6 +38,10 @@ _JEGOU = (
 _CHATFIELD = (
     "K. Chatfield, V. Lempitsky, A. Vedaldi and A. Zisserman (2011), The devil is in the details: an evaluation of "
     "recent feature encoding methods, BMVC, https://doi.org/10.5244/C.25.76"
+)
+_GEHLER = (
+    "P. Gehler and S. Nowozin (2009), On feature combination for multiclass object classification, ICCV, "
+    "https://doi.org/10.1109/ICCV.2009.5459169"
 )
 _COATES = (
     "A. Coates, H. Lee and A. Y. Ng (2011), An analysis of single-layer networks in unsupervised feature learning, "
@@ -74,10 +78,42 @@ def _bag(
     return factory
 
 
-def _small(n_words: int, **more: Any) -> dict[str, Any]:
-    """Return parameters for thumbnails: enlarged, a fine grid of small windows, few words."""
-    grid = {"features__descriptor__step": 3, "features__descriptor__bin_sizes": (3, 5)}
-    return {"features__image_size": (48, 48), "features__n_words": n_words, **grid, **more}
+def _fisher() -> BagOfVisualWords:
+    return BagOfVisualWords(
+        DenseSIFT(step=4, bin_sizes=_SCALES, root=True),
+        encoding="fisher",
+        n_words=256,
+        n_components=80,
+        append_xy=True,
+        pyramid=((1, 1), (2, 2), (3, 1)),
+    )
+
+
+def _llc() -> BagOfVisualWords:
+    return BagOfVisualWords(
+        DenseSIFT(step=6, bin_sizes=(4, 6, 8), max_side=300),  # SIFT where the paper has HOG
+        encoding="llc",
+        n_words=2048,
+        n_neighbors=5,
+        pyramid=_PYRAMID,
+    )
+
+
+def _champion() -> Pipeline:
+    hog = HOG(variant="uoctti", color=True, image_size=(128, 128), pixels_per_cell=(16, 16))
+    sides = {"fisher": _fisher(), "llc": _llc(), "hog": hog}
+    union = FeatureUnion(
+        [(name, TrainingSpan(side)) for name, side in sides.items()],
+        transformer_weights={"hog": 0.5**0.5},  # a factor on the rows; its square is the kernel's
+    )
+    return Pipeline([("features", union), ("classifier", LinearSVM(C=10.0))])
+
+
+def _small(n_words: int, *, at: str = "features", **more: Any) -> dict[str, Any]:
+    """Return parameters of the bag at that place for thumbnails: enlarged, a fine grid of small windows, few words."""
+    grid = {"descriptor__step": 3, "descriptor__bin_sizes": (3, 5)}
+    parameters = {"image_size": (48, 48), "n_words": n_words, **grid, **more}
+    return {f"{at}__{name}": value for name, value in parameters.items()}
 
 
 WORD_RECIPES = (
@@ -133,13 +169,7 @@ WORD_RECIPES = (
         kind="hand-crafted",
         about="Every descriptor rebuilt from its five nearest of 2,048 words; the largest weights in each cell.",
         citation=_WANG,
-        factory=_bag(
-            _dense(step=6, bin_sizes=(4, 6, 8), max_side=300),  # SIFT where the paper has HOG
-            encoding="llc",
-            n_words=2048,
-            n_neighbors=5,
-            pyramid=_PYRAMID,
-        ),
+        factory=lambda: Pipeline([("features", _llc()), ("classifier", LinearSVM(C=10.0))]),
         small=_small(200),
         quick=False,
         stored=False,
@@ -158,7 +188,7 @@ WORD_RECIPES = (
             append_xy=True,
             pyramid=((1, 1), (3, 1)),
         ),
-        small=_small(32, features__n_components=32),
+        small=_small(32, n_components=32),
         quick=False,
         stored=False,
     ),
@@ -168,15 +198,21 @@ WORD_RECIPES = (
         kind="hand-crafted",
         about="How a mixture of 256 Gaussians would have to change to fit the image's descriptors better.",
         citation=_CHATFIELD,
-        factory=_bag(
-            _dense(step=4, bin_sizes=_SCALES, root=True),
-            encoding="fisher",
-            n_words=256,
-            n_components=80,
-            append_xy=True,
-            pyramid=((1, 1), (3, 1)),
-        ),
-        small=_small(32, features__n_components=32),
+        factory=lambda: Pipeline([("features", TrainingSpan(_fisher())), ("classifier", LinearSVM(C=10.0))]),
+        small=_small(32, at="features__extractor", n_components=32),
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="champion-svm",
+        title="Fisher + LLC + HOG + SVM",
+        kind="hand-crafted",
+        about="Fisher vector, LLC and HOG side by side, that is, the sum of their kernels; HOG counts half.",
+        citation=f"{_CHATFIELD}; {_WANG}; {_GEHLER}",
+        factory=_champion,
+        small=_small(32, at="features__fisher__extractor", n_components=32)
+        | _small(200, at="features__llc__extractor")
+        | {"features__hog__extractor__image_size": (32, 32), "features__hog__extractor__pixels_per_cell": (8, 8)},
         quick=False,
         stored=False,
     ),

@@ -35,7 +35,7 @@ def make_pictures(rng: np.random.Generator) -> Callable[[int], Pictures]:
 
 def test_the_names_of_the_issue() -> None:
     """Every recipe that was promised is there, after the hand-crafted ones and before the learned ones."""
-    promised = {"bovw-svm", "spm-svm", "phow-svm", "llc-svm", "vlad-svm", "fisher-svm"}
+    promised = {"bovw-svm", "spm-svm", "phow-svm", "llc-svm", "vlad-svm", "fisher-svm", "champion-svm"}
     assert promised | {"patches-kmeans-svm", "sift-keypoints-bovw-svm"} <= set(NAMES)
     kinds = [recipe.kind for recipe in recipes()]
     assert kinds == sorted(kinds), "hand-crafted, then learned"
@@ -49,7 +49,7 @@ def test_the_names_of_the_issue() -> None:
         ("phow-svm", 20 * 600),
         ("llc-svm", 21 * 2048),
         ("vlad-svm", 4 * 256 * 82),
-        ("fisher-svm", 4 * 256 * 2 * 82),
+        ("fisher-svm", 8 * 256 * 2 * 82),
         ("patches-kmeans-svm", 4 * 1600),
         ("sift-keypoints-bovw-svm", 1000),
     ],
@@ -57,6 +57,7 @@ def test_the_names_of_the_issue() -> None:
 def test_length_of_a_row_is_the_papers(name: str, n_features: int) -> None:
     """Words times cells (times numbers per word), as the parameters say."""
     bag = build(name)["features"]
+    bag = getattr(bag, "extractor", bag)
     assert isinstance(bag, BagOfVisualWords)
     cells = sum(rows * columns for rows, columns in bag.pyramid)
     length = (bag.n_components or 0) + 2 * bool(bag.append_xy)
@@ -71,6 +72,9 @@ def test_thumbnails_are_told_apart(name: str, side: int, make_pictures: Callable
     few = {"n_words": 16} | ({"n_components": 8} if name in ("fisher-svm", "vlad-svm") else {})
     if name == "patches-kmeans-svm":
         few["step"] = 3
+    if name == "champion-svm":
+        few = {"features__fisher__extractor__n_words": 8, "features__fisher__extractor__n_components": 8}
+        few["features__llc__extractor__n_words"] = 16
     pipeline = build(name, small=True, store=None, random_state=0, **few).fit(pictures[::2], labels[::2])
     least = 0.7 if name.startswith("sift") and side == 8 else 1.0  # hardly a keypoint in 64 pixels
     assert np.mean(pipeline.predict(pictures[1::2]) == labels[1::2]) >= least
@@ -94,8 +98,22 @@ def test_only_quick_ones_run_unasked() -> None:
 def test_long_rows_stay_out_of_the_default_store(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """A megabyte per image and codebook is kept only where the user names a store."""
     assert build("spm-svm")["features"].store == "default"
-    assert build("fisher-svm")["features"].store is None
-    assert build("fisher-svm", store=tmp_path)["features"].store == tmp_path
+    assert build("llc-svm")["features"].store is None
+    assert build("llc-svm", store=tmp_path)["features"].store == tmp_path
+
+
+def test_champion_adds_up_kernels(make_pictures: Callable[[int], Pictures]) -> None:
+    """Each side's rows have unit length, HOG's the root of a half; the length reported is that of all rows."""
+    pictures, labels = make_pictures(40)
+    few = {f"features__{side}__extractor__n_words": 8 for side in ("fisher", "llc")}
+    few["features__fisher__extractor__n_components"] = 8
+    champion = build("champion-svm", small=True, store=None, random_state=0, **few)
+    rows = champion["features"].fit_transform(pictures)
+    sides = [span.n_features_out_ for _, span in champion["features"].transformer_list]
+    squares = [(part**2).sum(axis=1) for part in np.split(rows, np.cumsum(sides)[:-1], axis=1)]
+    np.testing.assert_allclose(squares, np.outer([1, 1, 0.5], np.ones(16)), rtol=1e-2)
+    result = compare([("champion", champion)], pictures, labels, cv=2)
+    assert result.pipelines["n_features"].tolist() == [8 * 8 * 2 * 10 + 21 * 8 + 16 * 31]
 
 
 def test_codebook_belongs_to_the_training_images(make_pictures: Callable[[int], Pictures]) -> None:
