@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
@@ -21,6 +21,7 @@ from eyecraft.data import READER_VERSION, check_images, image_key, read_image
 from ._checks import check_pair
 from ._progress import progress
 from ._store import Batch, describe, open_store
+from ._threads import in_threads
 from ._timing import add_seconds
 
 Images: TypeAlias = Sequence[Any] | np.ndarray
@@ -203,11 +204,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
         """Decode and extract one chunk, in threads where `n_jobs` says so; *positions* are for messages only."""
         n_jobs = min(effective_n_jobs(getattr(self, "n_jobs", None)), len(images))
-        pairs = zip(images, positions, strict=True)
-        if n_jobs == 1:
-            done = [self._one(image, position) for image, position in pairs]
-        else:
-            done = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(self._one)(*pair) for pair in pairs)
+        done = in_threads(self._one, zip(images, positions, strict=True), n_jobs)
         rows, decode, extract = zip(*done, strict=True)
         if type(self) in _warmed:
             return Batch(rows, sum(decode), sum(extract))

@@ -3,11 +3,12 @@
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from eyecraft.data import check_images, read_image, resize_image
 from eyecraft.features._checks import check_whole
+from eyecraft.features._threads import in_threads
 
 from ._descriptors import Descriptors
 
@@ -89,9 +90,8 @@ class LocalDescriptor(TransformerMixin, BaseEstimator):
         self._check_parameters()
         images = check_images(X)
         n_jobs = min(effective_n_jobs(self.n_jobs), max(len(images), 1))
-        one_by_one = (delayed(self._read_and_describe)(images[i], i) for i in range(len(images)))
         out = np.empty(len(images), dtype=object)
-        out[:] = Parallel(n_jobs=n_jobs, prefer="threads")(one_by_one)
+        out[:] = in_threads(self._read_and_describe, [(images[i], i) for i in range(len(images))], n_jobs)
         return out
 
     def _read_and_describe(self, image: Any, position: int) -> Descriptors:

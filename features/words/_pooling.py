@@ -57,7 +57,7 @@ def _best_few(rows, scores, neighbors, gaps):  # type: ignore[no-untyped-def]
                     best[at] = score
                     neighbors[i, at] = w
         square = np.float32(0.0)
-        for k in range(rows.shape[1]):
+        for k in range(rows.shape[1] - 1):
             square += rows[i, k] * rows[i, k]
         for m in range(few):
             best[m] = max(square - np.float32(2.0) * best[m], np.float32(0.0))

@@ -6,6 +6,7 @@ import numpy as np
 
 from eyecraft.features.local import Descriptors
 
+_CHUNK = 512  # descriptors mapped at once: what is between stays in the second cache
 _WHITEN_FLOOR = 1e-6  # added to the variances before dividing, relative to their mean
 _ZCA_FLOOR = 0.1  # the same for patches, where the smallest variances are noise (Coates 2011)
 
@@ -39,11 +40,19 @@ class Projection(NamedTuple):
         mapped : ndarray of shape (n, n_components or length, plus 2 with places)
             As given where there is nothing to do, else float32.
         """
-        if self.matrix is not None:
-            values = (values - self.mean) @ self.matrix
+        if self.matrix is None and self.place_scale is None:
+            return values
+        length = values.shape[1] if self.matrix is None else self.matrix.shape[1]
+        mapped = np.empty((len(values), length + (0 if self.place_scale is None else 2)), np.float32)
+        if self.matrix is None:
+            mapped[:, :length] = values
+        else:
+            for start in range(0, len(values), _CHUNK):
+                part = slice(start, start + _CHUNK)
+                np.matmul(values[part] - self.mean, self.matrix, out=mapped[part, :length])
         if self.place_scale is not None:
-            values = np.hstack([values, places * np.float32(self.place_scale)]).astype(np.float32, copy=False)
-        return values
+            np.multiply(places, np.float32(self.place_scale), out=mapped[:, length:])
+        return mapped
 
 
 def relative_places(found: Descriptors) -> np.ndarray:

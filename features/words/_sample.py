@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits
 
 from eyecraft.features._base import Images
 from eyecraft.features._progress import progress
+from eyecraft.features._threads import in_threads
 from eyecraft.features.local import Descriptors
 
 from ._projection import relative_places
@@ -58,6 +59,6 @@ def draw_sample(
     with progress("Codebook: images", n_images) as advance, threadpool_limits(1, user_api="blas"):
         for start in range(0, n_images, _IMAGES_AT_ONCE):
             part = chosen[start : start + _IMAGES_AT_ONCE].tolist()
-            drawn += Parallel(n_jobs=workers, prefer="threads")(delayed(draw)(position) for position in part)
+            drawn += in_threads(draw, [(position,) for position in part], workers)
             advance(len(part))
     return np.concatenate([values for values, _ in drawn]), np.concatenate([places for _, places in drawn])

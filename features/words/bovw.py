@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from eyecraft.data import check_images
 from eyecraft.features._base import Images, ImageTransformer
-from eyecraft.features._store import Batch, open_store
+from eyecraft.features._store import open_store
 from eyecraft.features.local import DenseSIFT, Descriptors
 from eyecraft.features.local._local import LocalDescriptor
 
@@ -122,7 +122,8 @@ class BagOfVisualWords(ImageTransformer):
     """
 
     _requires_fit = True
-    _chunk_size = 16  # stored descriptors of so many images are held at once
+    _code_version = 2  # 2: places on the border of two cells
+    _chunk_size = 32  # at the end of a chunk threads wait for each other: half an image lost
 
     def __init__(
         self,
@@ -242,17 +243,18 @@ class BagOfVisualWords(ImageTransformer):
         if not isinstance(sources[0], Descriptors):
             return super().transform(X)
         features = np.empty((len(sources), self.n_features_out_), np.float32)
-        for start in range(0, len(sources), self._chunk_size):
-            positions = list(range(start, min(start + self._chunk_size, len(sources))))
-            features[positions] = self._compute([sources[i] for i in positions], positions).rows
+        with threadpool_limits(1, user_api="blas"):
+            for start in range(0, len(sources), self._chunk_size):
+                positions = list(range(start, min(start + self._chunk_size, len(sources))))
+                features[positions] = self._compute([sources[i] for i in positions], positions).rows
         return features
 
     # -- one image ---------------------------------------------------------------------------------------------------
 
-    def _compute(self, images: list[Any], positions: list[int]) -> Batch:
+    def _compute_all(self, images: Images, receive: Any) -> None:
         # Each thread has an image; threads inside the products of matrices would only get into each other's way.
         with threadpool_limits(1, user_api="blas"):
-            return super()._compute(images, positions)
+            super()._compute_all(images, receive)
 
     def _one(self, source: Any, position: int) -> tuple[np.ndarray, float, float]:
         found, decode_seconds, describe_seconds = self._described(source, position)

@@ -41,7 +41,7 @@ def score_table(words: np.ndarray) -> np.ndarray:
 def scores_in_chunks(
     descriptors: np.ndarray, words: np.ndarray, chunk: int = _CHUNK
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield the first row, the rows as float32, and their scores ``x.c - |c|^2 / 2`` for every word, chunk by chunk.
+    """Yield the first row, the rows as float32 with a one behind each, and all words' scores ``x.c - |c|^2 / 2``.
 
     The arrays are reused: read them before asking for the next chunk.
     """
@@ -54,7 +54,7 @@ def scores_in_chunks(
         n = min(chunk, len(descriptors) - start)
         padded[:n, :length] = descriptors[start : start + n]
         np.matmul(padded[:n], table, out=scores[:n])
-        yield start, padded[:n, :length], scores[:n]
+        yield start, padded[:n], scores[:n]  # contiguous, so that compiled loops use vector registers
 
 
 def nearest_words(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -164,13 +164,13 @@ def lloyd_round(descriptors: np.ndarray, words: np.ndarray) -> tuple[np.ndarray,
 def _collect(rows, labels, scores, sums, counts, gaps):  # type: ignore[no-untyped-def]
     """Add rows to their words' sums; note the squared distances ``|x|^2 - 2 (x.c - |c|^2 / 2)``."""
     for i in range(len(rows)):
-        word = labels[i]
+        word, row = labels[i], rows[i]
+        total = sums[word]
         counts[word] += 1
         square = np.float32(0.0)
-        for k in range(rows.shape[1]):
-            value = rows[i, k]
-            sums[word, k] += value
-            square += value * value
+        for k in range(len(total)):
+            total[k] += row[k]
+            square += row[k] * row[k]
         gaps[i] = square - np.float32(2.0) * scores[i, word]
 
 

@@ -1,6 +1,7 @@
 """Hard assignment: every descriptor votes for its nearest word (Csurka et al. 2004)."""
 
 import numpy as np
+from numba import njit
 
 from .codebook import nearest_words
 
@@ -37,6 +38,18 @@ def encode_hard(
     >>> encode_hard(np.array([[1.0], [2.0], [9.0]]), words, np.array([0, 0, 1]), 2, "sum").tolist()
     [[2.0, 0.0], [0.0, 1.0]]
     """
-    votes = cells * len(words) + nearest_words(descriptors, words)
-    counts = np.bincount(votes, minlength=n_cells * len(words)).astype(np.float32).reshape(n_cells, len(words))
+    counts = count_words(nearest_words(descriptors, words), cells, n_cells, len(words))
     return np.minimum(counts, 1) if pooling == "max" else counts
+
+
+def count_words(labels: np.ndarray, cells: np.ndarray, n_cells: int, n_words: int) -> np.ndarray:
+    """Return how often each word occurs in each cell, (n_cells, n_words) float32."""
+    counts = np.zeros((n_cells, n_words), np.float32)
+    _count(labels, cells, counts)
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def _count(labels, cells, counts):  # type: ignore[no-untyped-def]
+    for i in range(len(labels)):
+        counts[cells[i], labels[i]] += np.float32(1.0)

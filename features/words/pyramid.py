@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 
 Grids = Sequence[tuple[int, int]]
 
@@ -29,10 +30,18 @@ def locate(x: np.ndarray, y: np.ndarray, image_size: tuple[int, int], grid: tupl
     -------
     cells : ndarray of shape (n,), int64
     """
+    cells = np.empty(len(x), np.int64)
+    _locate(x, y, image_size, grid, cells)
+    return cells
+
+
+@njit(nogil=True, cache=True)
+def _locate(x, y, image_size, grid, cells):  # type: ignore[no-untyped-def]
     (height, width), (rows, columns) = image_size, grid
-    row = np.clip(((y.astype(np.float64) + 0.5) * (rows / height)).astype(np.int64), 0, rows - 1)
-    column = np.clip(((x.astype(np.float64) + 0.5) * (columns / width)).astype(np.int64), 0, columns - 1)
-    return row * columns + column
+    for i in range(len(cells)):  # the product first: a place on the border of two cells then falls exactly there
+        row = min(max(int((y[i] + 0.5) * rows / height), 0), rows - 1)
+        column = min(max(int((x[i] + 0.5) * columns / width), 0), columns - 1)
+        cells[i] = row * columns + column
 
 
 def pool_up(finest: np.ndarray, grid: tuple[int, int], pyramid: Grids, pooling: str = "sum") -> list[np.ndarray]:

@@ -40,7 +40,7 @@ def _add_triangles(rows, scores, cells, largest, out):  # type: ignore[no-untype
     n, n_words = scores.shape
     for i in range(n):
         square = np.float32(0.0)
-        for k in range(rows.shape[1]):
+        for k in range(rows.shape[1] - 1):
             square += rows[i, k] * rows[i, k]
         total = np.float32(0.0)
         distance = scores[i]

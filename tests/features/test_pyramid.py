@@ -47,3 +47,11 @@ def test_places_at_the_very_border_lie_in_the_image():
     """Half a pixel beyond the first and last pixel centres is still the first and last cell."""
     cells = locate(np.array([-0.5, 9.5]), np.array([-0.5, 9.5]), (10, 10), (4, 4))
     assert cells.tolist() == [0, 15]
+
+
+@pytest.mark.parametrize("height", [49, 93, 98, 161, 300])
+def test_a_place_on_the_border_of_two_cells_belongs_to_the_lower(height):
+    """Exactly, whatever the image's height: no rounding decides."""
+    y = np.arange(height * 8, dtype=np.float32) / 8 - 0.5
+    cells = locate(np.zeros_like(y), y, (height, 10), (4, 1))
+    np.testing.assert_array_equal(cells, [i * 4 // (height * 8) for i in range(height * 8)])
