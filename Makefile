@@ -39,7 +39,7 @@ test-all: lint ## everything, the slow tests too
 	$(BIN)/python -m pytest --doctest-modules --pyargs eyecraft
 
 bench: install ## ours against peers, as ratios measured in one process
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/bench_*.py benchmarks/false_alarms.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment, build output and caches
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._layers_command import layers
+from ._probe_command import probe
 from ._reproduce_command import reproduce
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _SPELLINGS = {
     "on_error='skip'": "--skip-broken",
     "overwrite=True": "--overwrite",
     "`out`": "`--out`",
+    "`layers`": "`--layers`",
     "cv=": "--folds ",
     "n_train=": "--train-per-class ",
 }
@@ -155,6 +158,8 @@ def _protocol(
 
 
 app.command()(reproduce)
+app.command()(probe)
+app.command()(layers)
 
 
 @app.command()

@@ -33,10 +33,12 @@ from .words import BagOfVisualWords, Chi2Map, Hellinger
 
 if TYPE_CHECKING:
     from .learned import CNNFeatures, LeNet5
+    from .learned.card import ArchitectureCard, describe
 
 __all__ = [
     "HOG",
     "SIFT",
+    "ArchitectureCard",
     "BagOfVisualWords",
     "CNNFeatures",
     "Chi2Map",
@@ -53,6 +55,7 @@ __all__ = [
     "RobinsonCompass",
     "Sobel",
     "TrainingSpan",
+    "describe",
     "hog",
     "open_store",
     "robinson_compass",
@@ -63,6 +66,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in {"ArchitectureCard", "describe"}:
+        from .learned import card
+
+        return getattr(card, name)
     if name in {"CNNFeatures", "LeNet5"}:
         from . import learned
 

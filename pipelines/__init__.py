@@ -2,7 +2,11 @@
 
 Begin with `recipes`, which lists pipelines known to make sense, and `build`, which makes one as a plain scikit-learn
 ``Pipeline``. `compare` measures any number of them on the same splits of the same images and gives a `Comparison`;
-`reproduce` repeats the experiment of a paper and sets ours beside the published figure.
+`reproduce` repeats the experiment of a paper and sets ours beside the published figure. `LayerProbe` taps every layer
+of a network. `verdicts` says which differences are real, `pareto_front` what accuracy costs, `rank` who wins over
+several data sets, `learning_curves` how many labels each pipeline needs, `robustness` what shifts, noise and the like
+cost, and `label_errors` which labels are probably wrong.
+
 The classifiers are `LinearSVM` (one-vs-rest, the default behind every feature) and `CNNClassifier` (a network trained
 from the pixels).
 """
@@ -11,25 +15,48 @@ from typing import TYPE_CHECKING, Any
 
 from .compare import compare
 from .comparison import Comparison
+from .label_errors import LabelErrors, label_errors
+from .learning_curves import LearningCurves, learning_curves
 from .linear_svm import LinearSVM
+from .pareto import cheapest_within, cost_table, pareto_front
+from .ranking import Ranking, rank
 from .recipes import Recipe, build, default_recipes, recipes
 from .reproduce import Reproduction, protocols, reproduce
+from .robustness import Robustness, perturb, robustness
+from .verdicts import Verdicts, verdicts
 
 if TYPE_CHECKING:
     from .cnn_classifier import CNNClassifier
+    from .probe import LayerProbe, ProbeResult
 
 __all__ = [
     "CNNClassifier",
     "Comparison",
+    "LabelErrors",
+    "LayerProbe",
+    "LearningCurves",
     "LinearSVM",
+    "ProbeResult",
+    "Ranking",
     "Recipe",
     "Reproduction",
+    "Robustness",
+    "Verdicts",
     "build",
+    "cheapest_within",
     "compare",
+    "cost_table",
     "default_recipes",
+    "label_errors",
+    "learning_curves",
+    "pareto_front",
+    "perturb",
     "protocols",
+    "rank",
     "recipes",
     "reproduce",
+    "robustness",
+    "verdicts",
 ]
 
 
@@ -38,6 +65,10 @@ def __getattr__(name: str) -> Any:
         from .cnn_classifier import CNNClassifier
 
         return CNNClassifier
+    if name in {"LayerProbe", "ProbeResult"}:  # so do these
+        from . import probe
+
+        return getattr(probe, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,7 +18,7 @@ from eyecraft.features import ImageTransformer
 
 from .recipes import Recipe, build, find
 
-_WITHOUT_EFFECT = frozenset({"n_jobs", "verbose", "store", "memory", "weights_dir"})  # on what is measured
+_WITHOUT_EFFECT = frozenset({"n_jobs", "n_workers", "verbose", "store", "memory", "weights_dir"})  # on what is measured
 _NETWORKS = ("torch", "torchvision", "skorch", "timm", "eyecraft.features.learned", "eyecraft.pipelines.cnn")
 
 

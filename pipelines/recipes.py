@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from eyecraft.features._checks import nearest
 
+from ._learned_recipes import LEARNED_RECIPES
 from ._recipe import Recipe
 from ._word_recipes import WORD_RECIPES
 
@@ -26,8 +27,8 @@ def recipes() -> list[Recipe]:
     Examples
     --------
     >>> from eyecraft.pipelines import recipes
-    >>> [recipe.name for recipe in recipes() if recipe.kind == "learned"]
-    ['squeezenet-svm', 'lenet5']
+    >>> [recipe.name for recipe in recipes() if recipe.kind == "learned"][:4]
+    ['mini-fc6-svm', 'mini-fc7-svm', 'random-conv-svm', 'squeezenet-svm']
     """
     return list(_TABLE)
 
@@ -243,24 +244,7 @@ _TABLE = (
         small={"features__image_size": (32, 32), "features__pixels_per_cell": (8, 8)},
     ),
     *WORD_RECIPES,
-    Recipe(
-        name="squeezenet-svm",
-        title="SqueezeNet + SVM",
-        kind="learned",
-        about="The last convolution of a small network that learned on ImageNet, averaged in 3x3 fields.",
-        citation="F. N. Iandola et al. (2016), SqueezeNet, https://doi.org/10.48550/arXiv.1602.07360",
-        factory=_svm(
-            "CNNFeatures",
-            C=1.0,
-            model="squeezenet1_0",
-            layers="features.12",
-            pooling="spatial",
-            pool_size=(3, 3),
-            l2=True,
-            resize="warp",
-        ),
-        pretrained="squeezenet1_0",
-    ),
+    *LEARNED_RECIPES,
     Recipe(
         name="lenet5",
         title="LeNet-5",

@@ -12,9 +12,13 @@ from .accuracy_cost_display import AccuracyCostDisplay
 from .collect import collect
 from .confusion_display import ConfusionDisplay
 from .html import render_html, write_html
+from .learning_curve_display import LearningCurveDisplay
 from .markdown import render_markdown, write_markdown
 from .per_class_display import PerClassDisplay
+from .probe_display import ProbeDisplay
+from .probe_report import probe_table, write_probe_report
 from .report import write_report
+from .robustness_display import RobustnessDisplay
 from .sampling_display import SamplingDisplay
 from .score_display import ScoreDisplay
 from .terminal import score_table
@@ -24,16 +28,21 @@ from .vote_map_display import VoteMapDisplay
 __all__ = [
     "AccuracyCostDisplay",
     "ConfusionDisplay",
+    "LearningCurveDisplay",
     "PerClassDisplay",
+    "ProbeDisplay",
+    "RobustnessDisplay",
     "SamplingDisplay",
     "ScoreDisplay",
     "VisualWordsDisplay",
     "VoteMapDisplay",
     "collect",
+    "probe_table",
     "render_html",
     "render_markdown",
     "score_table",
     "write_html",
     "write_markdown",
+    "write_probe_report",
     "write_report",
 ]

@@ -1,4 +1,8 @@
-"""Textbook names of layers: ``conv5`` instead of ``features.10``, ``fc7`` instead of ``classifier.4``."""
+"""Textbook names of layers: ``conv5`` instead of ``features.10``, ``fc7`` instead of ``classifier.4``, ``stage3``.
+
+A family is known by the modules it has, so a network that was changed a little (another classifier, another number of
+classes) keeps its names.
+"""
 
 from torch import nn
 
@@ -6,14 +10,31 @@ from torch import nn
 def aliases(network: nn.Module) -> dict[str, str]:
     """Return the textbook names of a network's layers and the module each one means.
 
-    AlexNet has ``conv1..conv5, pool1, pool2, pool5, fc6, fc7, fc8``; VGG ``conv1_1..conv5_3`` too, its ``conv5`` being
-    the last convolution of block 5; SqueezeNet ``conv1, pool1, fire2..fire9, conv10``. Other networks have none.
+    ===========================  =======================================================================================
+    AlexNet                      ``conv1..conv5, pool1, pool2, pool5, fc6, fc7, fc8``
+    VGG                          the same, ``conv5`` being the last of block 5; ``conv1_1..conv5_3, pool1..pool5`` too
+    SqueezeNet                   ``conv1, pool1, fire2..fire9, conv10``
+    ResNet and its kind          ``pool1, conv2_x..conv5_x`` or ``stage1..stage4, pool5`` beside its own ``conv1, fc``
+    GoogLeNet                    ``pool1..pool5``, ``stage3..stage5`` beside its own ``inception3a..inception5b``
+    MobileNet                    ``stem, block1, ..., head``; ``stage1..``, each the last block of a resolution
+    EfficientNet                 ``stem, stage1..stage7, head``
+    ConvNeXt, Swin               ``stem, stage1..stage4``
+    RegNet, DenseNet             ``stem`` (RegNet), ``stage1..stage4``
+    ViT                          ``stem, block1, ..., norm``
+    ===========================  =======================================================================================
+
+    Other networks have none.
     """
     features, classifier = getattr(network, "features", None), getattr(network, "classifier", None)
-    if not isinstance(features, nn.Sequential) or not isinstance(classifier, nn.Sequential):
-        return {}
-    if any(type(part).__name__ == "Fire" for part in features):
-        return _squeezenet_aliases(features, classifier)
+    if isinstance(features, nn.Sequential):
+        if any(type(part).__name__ == "Fire" for part in features) and isinstance(classifier, nn.Sequential):
+            return _squeezenet_aliases(features, classifier)
+        found = _sequence_of_blocks(features)
+        return found or (_three_layer_aliases(features, classifier) if isinstance(classifier, nn.Sequential) else {})
+    return _named_parts(network)
+
+
+def _three_layer_aliases(features: nn.Sequential, classifier: nn.Sequential) -> dict[str, str]:
     heads = [f"classifier.{name}" for name, part in classifier.named_children() if isinstance(part, nn.Linear)]
     if len(heads) != 3 or any(list(part.children()) for part in features):
         return {}
@@ -28,8 +49,8 @@ def _squeezenet_aliases(features: nn.Sequential, classifier: nn.Sequential) -> d
         elif isinstance(part, nn.Conv2d) or list(part.children()):
             number += 1
             names[f"{'conv' if isinstance(part, nn.Conv2d) else 'fire'}{number}"] = f"features.{position}"
-    last = next(name for name, part in classifier.named_children() if isinstance(part, nn.Conv2d))
-    return names | {f"conv{number + 1}": f"classifier.{last}"}
+    last = next((name for name, part in classifier.named_children() if isinstance(part, nn.Conv2d)), None)
+    return names if last is None else names | {f"conv{number + 1}": f"classifier.{last}"}
 
 
 def _plain_aliases(features: nn.Sequential) -> dict[str, str]:
@@ -47,3 +68,52 @@ def _plain_aliases(features: nn.Sequential) -> dict[str, str]:
             names[f"pool{number}"] = f"features.{position}"
             number, inside = (number, 0) if by_layer else (number + 1, 0)
     return names
+
+
+def _sequence_of_blocks(features: nn.Sequential) -> dict[str, str]:
+    """Return names where *features* runs from a stem through blocks, or through stages of blocks, to a last layer."""
+    parts = {f"features.{name}": part for name, part in features.named_children()}
+    dense = [name for name, part in parts.items() if type(part).__name__ == "_DenseBlock"]
+    stages = dense or [name for name, part in parts.items() if _is_stage(part)]
+    names = {f"stage{number}": name for number, name in enumerate(stages, start=1)}
+    if not stages:
+        blocks = [name for name, part in parts.items() if "Residual" in type(part).__name__]  # MobileNet's
+        starts = [number for number, name in enumerate(blocks) if number and _halves(parts[name])]
+        ends = [blocks[start - 1] for start in starts] + blocks[-1:]
+        names = {f"block{number}": name for number, name in enumerate(blocks, start=1)}
+        names |= {f"stage{number}": name for number, name in enumerate(ends, start=1)}
+    if not names or dense:
+        return names
+    first, *_, last = parts
+    return {"stem": first} | names | ({} if last in names.values() else {"head": last})
+
+
+def _is_stage(part: nn.Module) -> bool:
+    """Tell whether *part* is a plain sequence of blocks, each of them more than one of torch's layers."""
+    return type(part) is nn.Sequential and all(not type(block).__module__.startswith("torch.nn") for block in part)
+
+
+def _halves(block: nn.Module) -> bool:
+    return any(isinstance(part, nn.Conv2d) and max(part.stride) > 1 for part in block.modules())
+
+
+def _named_parts(network: nn.Module) -> dict[str, str]:
+    """Return names of networks whose own modules are called after the stages."""
+    parts = dict(network.named_children())
+    if {"layer1", "layer2", "layer3", "layer4"} <= parts.keys():
+        stages = [f"layer{number}" for number in range(1, 5)]
+        names = {f"conv{number}_x": stage for number, stage in enumerate(stages, start=2)}
+        names |= {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
+        return names | {name: part for name, part in {"pool1": "maxpool", "pool5": "avgpool"}.items() if part in parts}
+    if {"inception3b", "inception4e", "inception5b"} <= parts.keys():
+        names = {"stage3": "inception3b", "stage4": "inception4e", "stage5": "inception5b", "pool5": "avgpool"}
+        return names | {f"pool{number}": f"maxpool{number}" for number in range(1, 5) if f"maxpool{number}" in parts}
+    if "trunk_output" in parts and "stem" in parts:
+        blocks = enumerate(parts["trunk_output"].named_children(), start=1)
+        return {f"stage{number}": f"trunk_output.{name}" for number, (name, _) in blocks}
+    layers = getattr(parts.get("encoder"), "layers", None)
+    if "conv_proj" in parts and isinstance(layers, nn.Sequential):
+        names = {"stem": "conv_proj", "norm": "encoder.ln"}
+        numbered = enumerate(layers.named_children(), start=1)
+        return names | {f"block{number}": f"encoder.layers.{name}" for number, (name, _) in numbered}
+    return {}

@@ -1,8 +1,9 @@
-"""torchvision's classification models by name: built without wasting time on numbers that weights will replace."""
+"""Networks by name, built without wasting time on numbers that weights will replace: torchvision's, and mini."""
 
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 import torch
@@ -11,23 +12,31 @@ from torch import nn
 
 from eyecraft.features._checks import nearest
 
+from .mini import Mini, MiniWeights
+
+MINI = "mini"  # the network in the box
 _LARGEST_HEAD = 4_097_000  # parameters of VGG's last layer: what another number of classes may take away
 _LATE_WEIGHTS = ("googlenet", "inception_v3")  # rescale their input when they carry torchvision's weights
 
 
 def known_models(model: str | None = None) -> list[str]:
-    """Return the names of torchvision's classification models; raise ``ValueError`` if *model* is none of them."""
-    names = torchvision.models.list_models(module=torchvision.models)
+    """Return ``"mini"`` and torchvision's classification models; raise ``ValueError`` if *model* is none of them."""
+    names = [MINI, *torchvision.models.list_models(module=torchvision.models)]
     if model is not None and model not in names:
         raise ValueError(
             f"torchvision has no classification model called {model!r}"
-            + (nearest(model, names) or "; torchvision.models.list_models(module=torchvision.models) lists them.")
+            + (nearest(model, names) or f"; torchvision.models.list_models() lists them, and {MINI!r} is in the box.")
         )
     return names
 
 
+def records(model: str) -> type[Enum]:
+    """Return the records of a model's named weights: address, preprocessing, licence."""
+    return MiniWeights if model == MINI else torchvision.models.get_model_weights(model)
+
+
 def construct(model: str, *, state: Mapping[str, torch.Tensor] | None = None) -> nn.Module:
-    """Return a torchvision model.
+    """Return a model that `known_models` lists.
 
     Parameters
     ----------
@@ -47,7 +56,7 @@ def construct(model: str, *, state: Mapping[str, torch.Tensor] | None = None) ->
                 "aux_logits": any(key.lower().startswith("aux") for key in state),
             }
     if state is None:
-        return torchvision.models.get_model(model, weights=None, **options)
+        return _made(model, options)
     head = head_name(empty := _without_memory(model, options))
     out = state.get(f"{head}.weight")
     if out is not None and out.ndim and out.shape[0] != empty.state_dict()[f"{head}.weight"].shape[0]:
@@ -71,7 +80,13 @@ def likely_models(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
 
 def _published_size(model: str) -> int:
     """Return the number of parameters, without building the model."""
-    return next(iter(torchvision.models.get_model_weights(model))).value.meta["num_params"]
+    return next(iter(records(model))).value.meta["num_params"]
+
+
+def _made(model: str, options: Mapping[str, Any]) -> nn.Module:
+    if model == MINI:
+        return Mini(**{"n_classes" if key == "num_classes" else key: value for key, value in options.items()})
+    return torchvision.models.get_model(model, weights=None, **options)
 
 
 def _matches(model: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -92,10 +107,10 @@ def _without_memory(model: str, options: dict[str, Any]) -> nn.Module:
         warnings.simplefilter("ignore", FutureWarning)  # GoogLeNet's start, which is replaced here
         try:
             with torch.device("meta"):
-                network = torchvision.models.get_model(model, weights=None, **options)
+                network = _made(model, options)
         except NotImplementedError:  # RegNet computes with tensors while it is built
-            return torchvision.models.get_model(model, weights=None, **options)
+            return _made(model, options)
     stays = {name for name, _ in network.named_buffers()} - network.state_dict().keys()
     if stays:  # buffers that no file carries need their values
-        return torchvision.models.get_model(model, weights=None, **options)
+        return _made(model, options)
     return network

@@ -5,13 +5,15 @@ where it arises, so that nothing behind it (an in-place ReLU, an in-place sum) c
 with forward hooks and left at the last layer.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from .aliases import aliases
+from .folding import fold_batch_norms
 from .tracing import (
     PENULTIMATE,
     Activation,
@@ -35,7 +37,7 @@ class TappedNetwork(nn.Module):
     layers : sequence of str
         Names as listed by `layer_names`. A convolution or linear layer stands for itself and its non-linearity (with
         the normalisation between them); any other name stands for its own output, a block's being that of its last
-        step.
+        step. Maps come as (n, maps, height, width), in transformers too that keep their channels last.
     activation : {"post", "pre"}
         The value behind the layer's non-linearity, or the one that enters it.
 
@@ -63,6 +65,26 @@ class TappedNetwork(nn.Module):
         )
         self.eval()
 
+    def settled(self, device: str = "cpu", precision: str = "float32") -> "TappedNetwork":
+        """Make the network as fast as it gets without other numbers than rounding allows; returns self.
+
+        Batch normalisation is folded into convolutions, the memory of maps is ordered by pixels, and the weights are
+        cast once. The network given to the constructor keeps its own precision and place.
+
+        Parameters
+        ----------
+        device : str
+            As torch says it.
+        precision : {"float32", "bfloat16", "float16"}
+            Of weights and computation.
+        """
+        if isinstance(self._run, fx.GraphModule):
+            fold_batch_norms(self._run)
+        if device != "cpu" or precision != "float32":
+            self._run = copy.deepcopy(self._run).to(device, getattr(torch, precision))
+        self._run.to(memory_format=torch.channels_last)
+        return self
+
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Return the value of every layer for a batch of images (n, channels, height, width)."""
         values = list(self._run(images))
@@ -82,6 +104,17 @@ def freeze(network: nn.Module) -> nn.Module:
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
     return network.eval().requires_grad_(False)
+
+
+def check_layers(layers: Any) -> None:
+    """Raise ``ValueError`` unless *layers* is None, a name, or a list of names, each there once."""
+    names = [layers] if isinstance(layers, str) else layers
+    if names is None:
+        return
+    if not (len(names) and all(isinstance(name, str) for name in names)):
+        raise ValueError(f"`layers` must be the name of a layer or a list of names; got {layers!r}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"`layers` must name each layer once; got {layers!r}")
 
 
 def default_layer(network: nn.Module) -> str:

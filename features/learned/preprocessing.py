@@ -9,7 +9,7 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-Resize = Literal["crop", "warp"]
+Resize = Literal["crop", "warp", "native"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Preprocessing:
         Subtracted from, and divided into, values in [0, 1].
     interpolation : str
         ``"bilinear"`` or ``"bicubic"``, smoothed when shrinking.
+    native : bool
+        Leave each image as large as it is; the sizes above then say nothing.
     """
 
     input_size: tuple[int, int] = (224, 224)
@@ -34,6 +36,7 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # ImageNet, as torchvision's models want it
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
+    native: bool = False
 
     @classmethod
     def of_weights(cls, entry: Enum) -> "Preprocessing":
@@ -56,6 +59,8 @@ class Preprocessing:
     def adapted(self, input_size: tuple[int, int] | None, resize: Resize | None) -> "Preprocessing":
         """Return this with another input size and way of resizing; the share that a crop cuts off stays the same."""
         size = input_size or self.input_size
+        if resize == "native":
+            return replace(self, native=True)
         if resize == "warp" or (resize is None and self.resize_size is None):
             return replace(self, input_size=size, resize_size=None)
         margin = 256 / 224 if self.resize_size is None else self.resize_size / max(self.input_size)
@@ -65,6 +70,8 @@ class Preprocessing:
         """Return *image*, (h, w) or (h, w, 3) uint8, as a uint8 tensor (channels, *input_size)."""
         pixels = torch.from_numpy(np.ascontiguousarray(image))
         pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        if self.native:
+            return pixels
         size = list(self.input_size) if self.resize_size is None else [self.resize_size]
         if tuple(pixels.shape[1:]) != tuple(size):
             pixels = transforms.resize(pixels, size, InterpolationMode(self.interpolation), antialias=True)

@@ -1,6 +1,6 @@
 """The graph of a network's operations: finding a layer's value in it, and cutting it off behind the last one wanted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,6 +11,7 @@ from torchvision.models.feature_extraction import NodePathTracer
 from eyecraft.features._checks import nearest
 
 from .aliases import aliases
+from .layout import channels_at_the_end
 from .networks import ScaledTanh
 
 Activation = Literal["post", "pre"]
@@ -38,12 +39,7 @@ def trace(network: nn.Module) -> "Trace | None":
         graph = tracer.trace(network)
     except Exception:  # whatever a stranger's forward does with a symbolic input: hooks serve instead
         return None
-    names = {
-        node: name
-        for node, name in tracer.node_to_qualname.items()
-        if node.op not in ("placeholder", "get_attr", "output")
-    }
-    return Trace(network, graph, names)
+    return Trace(network, graph, _names_of(graph, tracer.node_to_qualname))
 
 
 def is_weighted_module(module: nn.Module) -> bool:
@@ -56,9 +52,14 @@ def is_non_linear_module(module: nn.Module) -> bool:
     return isinstance(module, _NON_LINEAR)
 
 
-def copy_tensor(value: Any) -> Any:
-    """Return a copy of a tensor, which nothing done in place will reach; anything else (attention's pair) as it is."""
-    return value.clone() if isinstance(value, torch.Tensor) else value
+def copy_tensor(value: Any, *, turn: bool = False) -> Any:
+    """Return a copy of a tensor, which nothing done in place will reach; anything else (attention's pair) as it is.
+
+    With *turn* a value (n, height, width, channels) comes out as (n, channels, height, width).
+    """
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.clone() if not turn or value.ndim != 4 else value.permute(0, 3, 1, 2).contiguous()
 
 
 def follows(modules: Iterable[nn.Module]) -> nn.Module | None:
@@ -95,6 +96,33 @@ def not_joined(layer: str, parts: Iterable[str]) -> ValueError:
     )
 
 
+def _names_of(graph: fx.Graph, found: Mapping[fx.Node, str]) -> dict[fx.Node, str]:
+    """Return a name for every operation, in the order they run.
+
+    A module's first call has the module's own name. torchvision's tracer would take the number off a module that is
+    called ``ln_2`` as if it counted calls, and so give it the name of another one.
+    """
+    steps = [node for node in graph.nodes if node.op not in ("placeholder", "get_attr", "output")]
+    firsts: dict[str, fx.Node] = {}
+    for node in steps:
+        if node.op == "call_module":
+            firsts.setdefault(str(node.target), node)
+    taken, names = set(firsts), {}
+    for node in steps:
+        target = str(node.target)
+        if node.op == "call_module" and firsts[target] is node:
+            names[node] = target
+            continue
+        name = stem = target if node.op == "call_module" else found.get(node, node.name)
+        number = 0
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name)
+        names[node] = name
+    return names
+
+
 class Trace:
     """A network's operations in the order they run, each with a name such as ``"layer1.0.relu_1"``."""
 
@@ -110,10 +138,11 @@ class Trace:
     def cut(self, layers: Sequence[str], activation: Activation) -> fx.GraphModule:
         """Return a network that gives the values of *layers* and ends behind the last; this graph is used up."""
         nodes = [self.locate(layer, activation) for layer in layers]
+        at_the_end = channels_at_the_end(self.graph, self.modules)
         copies: dict[fx.Node, fx.Node] = {}
         for node in dict.fromkeys(nodes):
             with self.graph.inserting_after(node):
-                copies[node] = self.graph.call_function(copy_tensor, (node,))
+                copies[node] = self.graph.call_function(copy_tensor, (node,), {"turn": node in at_the_end})
         *steps, ending = self.graph.nodes
         ending.args = (tuple(copies[node] for node in nodes),)
         last = max(position for position, node in enumerate(steps) if node in copies.values())

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from .architectures import construct, known_models, likely_models
+from . import mini
+from .architectures import MINI, construct, known_models, likely_models, records
+from .preprocessing import Preprocessing
+from .timm_models import is_timm, timm_at_hand, timm_file, timm_model
 
 FILE_ENDINGS = (".safetensors", ".pth", ".pt")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts put the weights
@@ -35,29 +37,39 @@ class Weights:
     state: dict[str, torch.Tensor] | None  # None: the network keeps its random start
     source: str
     entry: Enum | None = None  # torchvision's record of them: preprocessing, licence, classes
+    preprocessing: Preprocessing | None = None  # what they ask for; None: what the record says
 
 
 def build(
-    model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | None, seed: int | None
+    model: str,
+    weights: Any,
+    *,
+    weights_dir: str | os.PathLike[str] | None,
+    seed: int | None,
+    image_size: tuple[int, int] | None = None,
 ) -> tuple[nn.Module, "Weights"]:
-    """Return a torchvision model with its weights, in evaluation mode, and what is known of the weights.
+    """Return a model with its weights, in evaluation mode, and what is known of the weights.
 
     Parameters
     ----------
     model : str
-        Name of a torchvision classification model, such as ``"resnet18"``.
+        ``"mini"``, a torchvision classification model such as ``"resnet18"``, or one of timm's, ``"timm:<name>"``.
     weights : str, path, torchvision weights or None
         See `resolve`.
     weights_dir : path or None
         See `resolve`.
     seed : int or None
         Seed of the random start where *weights* is None; torch's global generator is left as it was.
+    image_size : (int, int), optional
+        Height and width of the input, pixels; for the networks of timm that are built for one size.
 
     Raises
     ------
     ValueError
         The weights are for another architecture.
     """
+    if is_timm(model):
+        return _build_timm(model, weights, weights_folder(weights_dir), seed, image_size)
     found = resolve(model, weights, weights_dir=weights_dir)
     if found.state is None:
         with torch.random.fork_rng(devices=[]):
@@ -75,7 +87,7 @@ def resolve(model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | N
     Parameters
     ----------
     model : str
-        Name of a torchvision classification model.
+        ``"mini"`` or the name of a torchvision classification model.
     weights : str, path, torchvision weights or None
         A name (``"DEFAULT"``, ``"IMAGENET1K_V1"``, ``"ResNet50_Weights.IMAGENET1K_V2"``) or torchvision's own record; a
         ``.safetensors``, ``.pth`` or ``.pt`` file; or None for a random start.
@@ -97,6 +109,8 @@ def resolve(model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | N
     if _means_file(weights):
         return Weights(read_weights(weights), str(weights))
     entry = weights_entry(model, weights)
+    if model == MINI:
+        return Weights(mini.mini_state(), f"in the box: {mini.MINI_FILE.name}", entry)
     folder = weights_folder(weights_dir)
     path = None if folder is None else _file_in(folder, model, entry)
     if path is not None:
@@ -105,7 +119,14 @@ def resolve(model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | N
 
 
 def at_hand(model: str, weights: Any = "DEFAULT", *, weights_dir: str | os.PathLike[str] | None = None) -> bool:
-    """Tell whether named weights can be had without a network: from the weights folder, or downloaded before."""
+    """Tell whether named weights can be had without a network: in the box, a weights folder, or downloaded before.
+
+    Of a model of timm only a file in the weights folder counts.
+    """
+    if model == MINI:
+        return mini.MINI_FILE.is_file()
+    if is_timm(model):
+        return timm_at_hand() and timm_file(model, weights_folder(weights_dir), FILE_ENDINGS) is not None
     entry = weights_entry(model, weights)
     folder = weights_folder(weights_dir)
     downloaded = Path(torch.hub.get_dir()) / "checkpoints" / Path(entry.value.url).name
@@ -115,18 +136,16 @@ def at_hand(model: str, weights: Any = "DEFAULT", *, weights_dir: str | os.PathL
 def weights_entry(model: str, weights: Any) -> Enum:
     """Return torchvision's record of the named weights of *model*."""
     known_models(model)
-    records = torchvision.models.get_model_weights(model)
-    if isinstance(weights, records):
+    known = records(model)
+    if isinstance(weights, known):
         return weights
-    names = [record.name for record in records]
+    names = [record.name for record in known]
     if isinstance(weights, str):
         family, _, name = weights.rpartition(".")
-        if family in ("", records.__name__) and name == "DEFAULT":
-            return records["DEFAULT"]
-        if family in ("", records.__name__) and name in names:
-            return records[name]
+        if family in ("", known.__name__) and name in ("DEFAULT", *names):
+            return known[name]
     raise ValueError(
-        f"{model} has no weights called {str(weights)!r}. torchvision knows "
+        f"{model} has no weights called {str(weights)!r}. {'There are' if model == MINI else 'torchvision knows'} "
         f"{', '.join(map(repr, ['DEFAULT', *names]))}; a file ({', '.join(FILE_ENDINGS)}) or None (random) do as well."
     )
 
@@ -259,10 +278,31 @@ def _download(model: str, entry: Enum, folder: Path | None) -> dict[str, torch.T
         raise ConnectionError(
             f"The weights {entry} of {model} are not at hand: {looked}, and {url} could not be fetched ({error}). On a "
             f"machine with a network fetch that file, put it as {Path(url).name!r} (or '{model}-imagenet.safetensors') "
-            "into a folder, and name the folder by `weights_dir` or the environment variable EYECRAFT_WEIGHTS; or "
-            "use `weights=None` for random weights."
+            "into a folder, and name the folder by `weights_dir` or the environment variable EYECRAFT_WEIGHTS. Without "
+            "any file there are `model='mini'`, the network in the box, and `weights=None` for random weights."
         ) from error
     return _modern_keys(state)
+
+
+def _build_timm(
+    model: str, weights: Any, folder: Path | None, seed: int | None, image_size: tuple[int, int] | None
+) -> tuple[nn.Module, Weights]:
+    path = weights if _means_file(weights) else timm_file(model, folder, FILE_ENDINGS) if weights == "DEFAULT" else None
+    state = None if path is None else read_weights(path)
+    if state is None and weights not in ("DEFAULT", None):
+        raise ValueError(
+            f"`weights` must be 'DEFAULT', a file ({', '.join(FILE_ENDINGS)}) or None (random) for a model of timm, "
+            f"whose name tells the weights ('timm:resnet50.a1_in1k'); got {weights!r}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0 if seed is None else seed)
+        fetch = weights is not None and state is None
+        network, preprocessing = timm_model(model, pretrained=fetch, state=state, image_size=image_size)
+    if state is None:
+        return network.float().eval(), Weights(None, model if fetch else "random start", None, preprocessing)
+    check_fits(network, state, model=model, source=str(path))
+    network.load_state_dict(state)
+    return network.float().eval(), Weights(state, str(path), None, preprocessing)
 
 
 def _only_tensors(content: Any, path: Path) -> dict[str, torch.Tensor]:

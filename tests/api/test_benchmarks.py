@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-SMALLER = {"caltech101.py": ["--help"], "bench_linear_svm.py": ["--small"], "false_alarms.py": ["--runs", "2"]}
+SMALLER = {
+    "bench_linear_svm.py": ["--small"],
+    "caltech101.py": ["--help"],
+    "false_alarms.py": ["--runs", "2"],
+    "pretrain.py": ["--help"],
+}
 SCRIPTS = sorted(path.name for path in FOLDER.glob("[!_]*.py"))
 
 

@@ -83,6 +83,7 @@ def test_wheel_holds_exactly_the_right_files(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     expected = {Path(*FOLDERS[path.parts[0]].split("."), *path.parts[1:]).as_posix() for path in python_files()}
     expected |= {"eyecraft/py.typed", "eyecraft/__init__.pyi"}
+    expected |= {f"eyecraft/features/learned/mini-{ending}" for ending in ("tinyimagenet.safetensors", "card.md")}
     expected |= {f"eyecraft/reports/templates/{path.name}" for path in (ROOT / "reports/templates").iterdir()}
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert found == expected

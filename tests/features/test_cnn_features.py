@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from eyecraft.features.learned import CNNFeatures
+from eyecraft.features.learned.engine import Engine
 from eyecraft.features.learned.frozen import check_device
 from eyecraft.features.learned.preprocessing import Preprocessing
 from eyecraft.features.learned.weights import build
@@ -193,6 +194,20 @@ class Fitted:
         return self
 
 
+class FittedLater(Fitted):
+    """The same, keeping its network as ``network_``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network_ = self.__dict__.pop("module_")
+
+
+def test_taps_a_classifier_that_keeps_its_network_as_network(images: list[np.ndarray]) -> None:
+    """Either attribute does."""
+    fitted = FittedLater()
+    assert CNNFeatures(fitted, layers="0", device="cpu").fit_transform(images).shape == (7, 4)
+
+
 @pytest.mark.parametrize("wrap", [False, True])
 def test_taps_a_fitted_classifier(wrap: bool, images: list[np.ndarray]) -> None:
     """Its own gray channel, size and standardisation; clones keep it fitted."""
@@ -250,7 +265,7 @@ def test_file_written_anew_is_read_anew(tmp_path: Path) -> None:
     digests = []
     for seed in (0, 1):
         save_file(random_state_dict(seed), path)
-        digests.append(small(weights=str(path))._network().digest)
+        digests.append(small(weights=str(path))._engine().network.digest)
     assert digests[0] != digests[1]
 
 
@@ -259,8 +274,8 @@ def test_cross_validation_extracts_each_image_once(
 ) -> None:
     """Through the store, folds cost nothing more."""
     seen = []
-    original = CNNFeatures._rows
-    monkeypatch.setattr(CNNFeatures, "_rows", lambda self, pixels: seen.append(len(pixels)) or original(self, pixels))
+    original = Engine.rows
+    monkeypatch.setattr(Engine, "rows", lambda self, pixels: seen.append(len(pixels)) or original(self, pixels))
     pipeline = make_pipeline(small(layers="fire2", store=tmp_path), LogisticRegression())
     result = cross_validate(pipeline, images, list("abababa"), cv=3, error_score="raise")
     assert len(result["test_score"]) == 3
@@ -281,16 +296,23 @@ def test_gpu_asked_for_and_absent(monkeypatch: pytest.MonkeyPatch, images: list[
     ("parameters", "message"),
     [
         ({"layers": "fire99"}, "no layer called 'fire99'.*did you mean 'fire9'"),
+        ({"layers": ["fire2", "fire2"]}, r"`layers` must name each layer once; got \['fire2', 'fire2'\]"),
         ({"layers": []}, r"`layers` must be the name of a layer or a list of names; got \[\]"),
         ({"activation": "after"}, "`activation` must be one of 'post', 'pre'; got 'after'"),
         ({"pooling": "mean"}, "`pooling` must be one of 'flatten', 'avg', 'max', 'spatial'; got 'mean'"),
-        ({"resize": "squash"}, "`resize` must be one of None, 'crop', 'warp'; got 'squash'"),
-        ({"batch_size": 0}, "`batch_size` must be a whole number of images >= 1; got 0"),
+        ({"resize": "squash"}, "`resize` must be one of None, 'crop', 'warp', 'native'; got 'squash'"),
+        ({"batch_size": 0}, "`batch_size` must be 'auto' or a whole number of images >= 1; got 0"),
+        ({"batch_size": "large"}, "`batch_size` must be 'auto' or a whole number of images >= 1; got 'large'"),
+        ({"n_workers": -1}, "`n_workers` must be a whole number of threads >= 0; got -1"),
+        ({"resize": "native"}, "resize='native' keeps the images' own sizes: leave out image_size=64"),
         ({"precision": "float16"}, "precision.*'float16' needs a GPU"),
         ({"pool_size": 0}, "`pool_size` must be a whole number or a pair"),
         ({"image_size": 8}, "squeezenet1_1 cannot take images of 8 x 8 pixels with 3 channels"),
         ({"model": "squeezenet"}, "no classification model called 'squeezenet'; did you mean 'squeezenet1_"),
-        ({"model": 3}, "`model` must be the name of a torchvision model, a torch.nn.Module or a fitted CNNClassifier"),
+        (
+            {"model": 3},
+            "`model` must be 'mini', the name of a torchvision model, .* a torch.nn.Module or a fitted CNNC",
+        ),
         ({"model": LogisticRegression()}, "`model` is a LogisticRegression without a network: fit it"),
         ({"model": nn.Flatten(), "weights": "IMAGENET1K_V1"}, "`weights` must be a file .* or left as it is"),
         ({"model": nn.Flatten(), "weights": "DEFAULT"}, "no linear or convolutional layer"),
@@ -303,13 +325,15 @@ def test_wrong_parameters(parameters: dict[str, Any], message: str, images: list
 
 
 def test_no_network_and_no_file(monkeypatch: pytest.MonkeyPatch, images: list[np.ndarray], tmp_path: Path) -> None:
-    """The estimator passes the way on; nothing is swapped silently."""
+    """The estimator passes the way on and names the network in the box; nothing is swapped silently."""
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise urllib.error.URLError("unreachable")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
-    with pytest.raises(ConnectionError, match=r"squeezenet1_0-b66bff10.pth could not be fetched.*unreachable"):
+    with pytest.raises(
+        ConnectionError, match=r"squeezenet1_0-b66bff10.pth could not be fetched.*unreachable.*model='mini'"
+    ):
         CNNFeatures(weights_dir=tmp_path, device="cpu").fit(images)
 
 

@@ -1,0 +1,101 @@
+"""The command ``eyecraft layers``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from eyecraft.features.learned.card import ArchitectureCard, LayerCard
+
+
+def layers(
+    model: Annotated[str, typer.Argument(help="A torchvision model, lenet5, mini or timm:NAME.")],
+    image_size: Annotated[
+        str | None, typer.Option(metavar="PIXELS", help="Side, or HEIGHTxWIDTH; the network's own if not given.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show normalisations, non-linearities and the like as well.")
+    ] = False,
+) -> None:
+    """Show what every layer of a network gives, costs and sees.
+
+    Output size (channels, rows, columns), parameters, multiply-adds, receptive field and stride in pixels of the image.
+    The names are those that `--layers` of `eyecraft probe` and `CNNFeatures` take. No weights are needed.
+    """
+    from rich.console import Console
+
+    from eyecraft.features.learned.card import describe
+
+    card = describe(model, None if image_size is None else _size(image_size))
+    console = Console(highlight=False)
+    console.print(layer_table(card, every=every))
+    for line in notes(card, every=every):
+        console.print(line, style="dim", soft_wrap=True)
+
+
+def layer_table(card: "ArchitectureCard", *, every: bool = False) -> Any:
+    """Return the terminal's table of a card; without *every* no rows that leave the shape as it is."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    height, width = card.image_size
+    table: Any = Table(
+        title=Text(f"{card.name}, image {card.channels} x {height} x {width}"),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        show_footer=True,
+    )
+    table.add_column("layer", footer="total", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("output", justify="right", no_wrap=True)
+    table.add_column("parameters", f"{card.parameters:,}", justify="right", no_wrap=True)
+    table.add_column("multiply-adds", f"{card.multiply_adds:,}", justify="right", no_wrap=True)
+    table.add_column("sees", justify="right", no_wrap=True)
+    table.add_column("stride", justify="right", no_wrap=True)
+    for layer in card:
+        if every or not layer.shapes_nothing:
+            alias = Text(f"  {layer.alias}", style="bold") if layer.alias and layer.alias != layer.name else Text()
+            table.add_row(
+                Text(layer.name or "(itself)").append_text(alias),
+                Text(layer.kind + ("" if layer.fits else " *")),
+                " x ".join(map(str, layer.output)),
+                f"{layer.parameters:,}" if layer.parameters else "",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+                _seen(layer),
+                _square(layer.stride),
+            )
+    return table
+
+
+def notes(card: "ArchitectureCard", *, every: bool = False) -> list[str]:
+    """Return what is to be said below the table."""
+    lines = []
+    hidden = [] if every else [layer for layer in card if layer.shapes_nothing]
+    if hidden:
+        count = sum(layer.parameters for layer in hidden)
+        lines.append(f"not shown: {len(hidden)} layers that keep the shape ({count:,} parameters); --all shows them")
+    if not all(layer.fits for layer in card):
+        lines.append("* the stride does not fit: rows and columns at the end of its input are reached by no window:")
+        left = ((layer.name or layer.kind, *layer.left_out) for layer in card if not layer.fits)
+        lines += [f"  {name}: {rows} of rows, {columns} of columns" for name, rows, columns in left]
+    lines += [f"only in training: {name}, {count:,} parameters" for name, count in card.unused.items()]
+    return lines
+
+
+def _seen(layer: "LayerCard") -> str:
+    return "whole image" if layer.whole_image else _square(layer.receptive_field) or "–"
+
+
+def _square(pair: tuple[int, int] | None) -> str:
+    if pair is None:
+        return ""
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} x {pair[1]}"
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return the height and width that ``64`` or ``48x64`` means."""
+    parts = text.lower().split("x")
+    if not 1 <= len(parts) <= 2 or not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"--image-size must be a number of pixels, or HEIGHTxWIDTH such as 48x64; got {text!r}")
+    return int(parts[0]), int(parts[-1])

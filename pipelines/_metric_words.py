@@ -1,0 +1,49 @@
+"""Metrics and differences between them in words, as verdicts and reports write them."""
+
+_SHARE_METRICS = ("accuracy", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision")
+
+
+def is_share(metric: str) -> bool:
+    """Tell whether a scikit-learn metric lies between 0 and 1 and reads best as a percentage."""
+    return not metric.startswith("neg_") and any(word in metric for word in _SHARE_METRICS)
+
+
+def metric_words(metric: str) -> str:
+    """Write a scikit-learn metric name as words.
+
+    Examples
+    --------
+    >>> metric_words("balanced_accuracy")
+    'mean per-class accuracy'
+    >>> metric_words("f1_macro")
+    'f1 macro'
+    """
+    return {"balanced_accuracy": "mean per-class accuracy"}.get(metric, metric.replace("_", " "))
+
+
+def difference_text(value: float, metric: str = "accuracy") -> str:
+    """Write a difference of two scores in percentage points, or in the metric's own unit.
+
+    Examples
+    --------
+    >>> difference_text(0.0123), difference_text(0.01), difference_text(0.00042)
+    ('1.2 points', '1.0 point', '0.04 points')
+    """
+    if not is_share(metric):
+        return f"{abs(value):.3g}"
+    points = abs(100 * value)
+    text = f"{points:.2f}" if 0 < points < 0.1 else f"{points:.1f}"
+    return f"{text} {'point' if text == '1.0' else 'points'}"
+
+
+def range_text(low: float, high: float, metric: str = "accuracy") -> str:
+    """Write the ends of an interval of differences, without a unit.
+
+    Examples
+    --------
+    >>> range_text(-0.012, 0.034), range_text(-0.5, 12.0, "neg_log_loss")
+    ('−1.2 to 3.4', '−0.5 to 12')
+    """
+    share = is_share(metric)
+    low_text, high_text = (f"{100 * end:.1f}" if share else f"{end:.3g}" for end in (low, high))
+    return f"{low_text} to {high_text}".replace("-0.0 ", "0.0 ").replace("-", "−")

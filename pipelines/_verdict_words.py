@@ -1,0 +1,84 @@
+"""One sentence for each pair of pipelines, in plain words."""
+
+from ._metric_words import difference_text, is_share, metric_words, range_text
+from ._student import MOST_SPLITS
+from ._verdict_pairs import BETTER, CORRECTED_T, EQUIVALENT, MCNEMAR, Pair
+
+
+def sentence(pair: Pair, metric: str, rope: float, alpha: float) -> str:
+    """Say who is better, by how much and how sure that is; or why it cannot be said, and what would help."""
+    if pair.same_answers:
+        same = f"they gave the same answer to every test image of all {len(pair.splits)} splits"
+        return f"{pair.first} and {pair.second} are equivalent: {same}."
+    if pair.estimate is None or pair.probabilities is None:
+        told = f"{_told(pair, metric)}; " if pair.splits else ""
+        return f"{pair.first} against {pair.second} is undecided: {told}{pair.why_not}."
+    judged = _judged(pair, pair.estimate.interval(alpha), pair.probabilities, metric, rope, alpha)
+    if pair.test == CORRECTED_T:
+        return f"{judged}."
+    return (
+        f"On this one test set of {pair.n_images:,} images {judged}; one split says nothing about other training sets."
+    )
+
+
+def _judged(
+    pair: Pair,
+    ends: tuple[float, float],
+    probabilities: tuple[float, float, float],
+    metric: str,
+    rope: float,
+    alpha: float,
+) -> str:
+    interval = f"{100 * (1 - alpha):g} % interval {range_text(*ends, metric)}"
+    size, limit = difference_text(pair.difference, metric), difference_text(rope, metric)
+    if pair.verdict == EQUIVALENT:
+        return (
+            f"{pair.first} and {pair.second} are equivalent: with a probability of {_percent(probabilities[1])} "
+            f"they differ by less than {limit} of {metric_words(metric)} (difference {size}, {interval})"
+        )
+    if pair.verdict == BETTER:
+        return (
+            f"{pair.first} is better than {pair.second}: {size} more {metric_words(metric)} ({interval}, "
+            f"{_p_text(pair)}), and the lead is above {limit} with a probability of {_percent(probabilities[0])}"
+        )
+    return (
+        f"{pair.first} against {pair.second} is undecided: {_told(pair, metric, interval)}; "
+        f"a run like this reliably finds {_what_is_found(pair, metric)}, and {_what_helps(pair)}"
+    )
+
+
+def _told(pair: Pair, metric: str, interval: str = "") -> str:
+    """Say what was seen, whatever it is worth."""
+    within = f" ({interval})" if interval else ""
+    if pair.difference == 0:
+        return f"they are level in {metric_words(metric)}{within}"
+    return f"{pair.first} is {difference_text(pair.difference, metric)} ahead in {metric_words(metric)}{within}"
+
+
+def _what_is_found(pair: Pair, metric: str) -> str:
+    smallest = pair.smallest or 0.0
+    if is_share(metric) and smallest >= 1:
+        return "no difference at all"
+    return f"only differences above {difference_text(smallest, metric)}"
+
+
+def _what_helps(pair: Pair) -> str:
+    if pair.test != CORRECTED_T:
+        return "more test images or more splits are needed"
+    if pair.n_more is None:
+        return f"more splits alone cannot settle it (not even {MOST_SPLITS:,}), because splits share images: add images"
+    splits = "one more split" if pair.n_more == 1 else f"{pair.n_more:,} more splits"
+    return f"{splits} would settle it if difference and spread stay as they are"
+
+
+def _p_text(pair: Pair) -> str:
+    p = pair.p_holm or 0.0
+    test = {CORRECTED_T: "p", MCNEMAR: "McNemar p"}.get(pair.test, "permutation p")
+    several = f" after Holm over {pair.n_tests} pairs" if pair.n_tests > 1 else ""
+    return f"{test} {'< 0.001' if p < 0.001 else f'= {p:.2g}' if p < 0.1 else f'= {p:.2f}'}{several}"
+
+
+def _percent(probability: float) -> str:
+    """Write a probability so that only certainty reads as certainty."""
+    percent = 100 * probability
+    return "over 99.9 %" if percent > 99.9 else f"{percent:.1f} %" if percent > 99 else f"{percent:.0f} %"

@@ -1,0 +1,58 @@
+"""`eyecraft layers` as a person uses it."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs the command alone and returns what it prints."""
+    monkeypatch.setenv("COLUMNS", "160")
+    app = typer.Typer()
+    app.command()(import_module("eyecraft._layers_command").layers)
+
+    def call(*arguments: str) -> str:
+        done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return call
+
+
+def test_table_of_alexnet(run: Run) -> None:
+    """Names, sizes and totals; what keeps the shape is left out and said to be."""
+    out = run("alexnet")
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert " ".join(lines["features.0"]) == "features.0 conv1 Conv2d * 64 x 55 x 55 23,296 70,276,800 11 4"
+    assert " ".join(lines["classifier.1"]) == "classifier.1 fc6 Linear 4096 37,752,832 37,748,736 whole image"
+    assert " ".join(lines["total"]) == "total 61,100,840 714,188,480"
+    assert "ReLU" not in out
+    assert "not shown: 9 layers that keep the shape (0 parameters)" in out
+    assert "features.0: 1 of rows, 1 of columns" in out
+    assert "features.1 " in run("alexnet", "--all")
+
+
+def test_image_size(run: Run) -> None:
+    """One number, or height and width."""
+    assert "64 x 29 x 29" in run("alexnet", "--image-size", "120")
+    assert "64 x 29 x 39" in run("alexnet", "--image-size", "120x160")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnet51",), "did you mean 'resnet"),
+        (("alexnet", "--image-size", "big"), "--image-size must be a number of pixels, or HEIGHTxWIDTH"),
+        (("alexnet", "--image-size", "16"), "alexnet cannot take images of 16 x 16 pixels"),
+    ],
+)
+def test_mistakes(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    """Errors that `eyecraft` makes one line of."""
+    with pytest.raises(ValueError, match=message):
+        run(*arguments)
