@@ -7,8 +7,8 @@ of a network. `verdicts` says which differences are real, `pareto_front` what ac
 several data sets, `learning_curves` how many labels each pipeline needs, `robustness` what shifts, noise and the like
 cost, and `label_errors` which labels are probably wrong.
 
-The classifiers are `LinearSVM` (one-vs-rest, the default behind every feature) and `CNNClassifier` (a network trained
-from the pixels).
+The classifiers are `LinearSVM` (one-vs-rest, the default behind every feature) and `CNNClassifier` (a network,
+fine-tuned or trained from the pixels).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
-"""What the skorch network of a `CNNClassifier` is fed with and watched by."""
+"""What a `CNNClassifier` is trained on: decoded images, checked labels, weights, and how pixels are standardised."""
 
-import math
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -10,18 +10,17 @@ import numpy as np
 import psutil
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.utils import column_or_1d
+from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import Dataset
 
-from eyecraft.data import read_image
+from eyecraft.data import image_key, read_image
 from eyecraft.features._timing import add_seconds
 from eyecraft.features.learned.preprocessing import Preprocessing
 
+from ._losses import Targets
+
 _SHARE_OF_MEMORY = 0.25  # of what is free, that decoded images may fill before they are decoded batch by batch
-_SHIFT = 1 / 16  # largest shift, as a share of the image's side: two pixels of LeNet-5's 32
 _SMALLEST_STD = 1 / 255  # one gray level; images of a single value are not blown up
 
 
@@ -40,6 +39,8 @@ class Images(Dataset[Any]):
         Channels.
     n_jobs : int, optional
         Threads that decode.
+    weights : ndarray of shape (n_images,), optional
+        How much each image counts, 1 on average.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Images(Dataset[Any]):
         size: tuple[int, int],
         color: Literal["gray", "rgb"],
         n_jobs: int | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
+        self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
         self.sources, self.size, self.color, self.n_jobs = sources, size, color, n_jobs
         self.codes = torch.as_tensor(codes, dtype=torch.long)
         self.pixels: torch.Tensor | None = None
@@ -59,14 +62,13 @@ class Images(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.codes)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images, codes = self.__getitems__([index])
-        return images[0], codes[0]
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, Targets]:
+        return self.__getitems__([index])
 
-    def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, Targets]:
         """Return one batch at once; torch's loader asks for it this way."""
         images = self.decode(indices) if self.pixels is None else self.pixels[indices]
-        return images, self.codes[indices]
+        return images, Targets(self.codes[indices], None if self.weights is None else self.weights[indices])
 
     def hold(self) -> "Images":
         """Decode everything now, if it fits; returns self."""
@@ -77,7 +79,8 @@ class Images(Dataset[Any]):
     def part(self, indices: np.ndarray) -> "Images":
         """Return some of the images, with what is decoded of them."""
         sources = self.sources[indices] if isinstance(self.sources, np.ndarray) else [self.sources[i] for i in indices]
-        some = Images(sources, self.codes[indices].numpy(), self.size, self.color, self.n_jobs)
+        weights = None if self.weights is None else self.weights[indices].numpy()
+        some = Images(sources, self.codes[indices].numpy(), self.size, self.color, self.n_jobs, weights)
         some.pixels = None if self.pixels is None else self.pixels[indices]
         return some
 
@@ -108,11 +111,81 @@ def check_labels(y: Any, n_images: int) -> tuple[np.ndarray, np.ndarray]:
     if len(labels) != n_images:
         raise ValueError(f"`y` must have one label per image; got {len(labels)} labels for {n_images} images.")
     classes, codes = np.unique(labels, return_inverse=True)
+    return check_classes(classes), codes
+
+
+def check_classes(labels: Any) -> np.ndarray:
+    """Return the labels, each once and sorted; raise ``ValueError`` unless there are two."""
+    classes = np.unique(column_or_1d(labels))
     if len(classes) < 2:
         raise ValueError(
             f"CNNClassifier needs images of at least two classes; got one class: every label is {str(classes[0])!r}."
         )
-    return classes, codes
+    return classes
+
+
+def known_codes(y: Any, n_images: int, classes: np.ndarray) -> np.ndarray:
+    """Return each label's position among *classes*; raise ``ValueError`` for labels that are not among them."""
+    labels = column_or_1d(y)
+    if len(labels) != n_images:
+        raise ValueError(f"`y` must have one label per image; got {len(labels)} labels for {n_images} images.")
+    unseen = unseen_labels(labels, classes)
+    if unseen:
+        raise ValueError(
+            f"`y` has {listed(unseen)}, not among the classes this network was made for ({listed(classes)}). Name all "
+            "classes in the first call of partial_fit (`classes=`), or fit anew."
+        )
+    position = {label: number for number, label in enumerate(classes.tolist())}
+    return np.array([position[label] for label in labels.tolist()], dtype=int)
+
+
+def unseen_labels(labels: Any, classes: np.ndarray) -> list[Any]:
+    """Return the labels that are not among *classes*, each once."""
+    known = set(classes.tolist())
+    return [label for label in dict.fromkeys(np.asarray(labels).tolist()) if label not in known]
+
+
+def listed(items: Sequence[Any] | np.ndarray) -> str:
+    """Return some items for a message."""
+    shown = ", ".join(repr(str(item)) for item in list(items)[:6])
+    return shown + (f" and {len(items) - 6} more" if len(items) > 6 else "")
+
+
+def image_weights(sample_weight: Any, class_weight: Any, classes: np.ndarray, codes: np.ndarray) -> np.ndarray | None:
+    """Return how much each image counts, 1 on average, or None where all count alike.
+
+    Raises
+    ------
+    ValueError
+        Weights that are no numbers >= 0, one per image; classes that are not there.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = np.ones(len(codes))
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, dtype=float)
+        if weights.shape != codes.shape or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
+            raise ValueError(
+                f"`sample_weight` must have one number >= 0 per image, shape ({len(codes)},), not all of them 0; got "
+                f"shape {weights.shape}"
+            )
+    if class_weight is not None:
+        present = np.unique(codes)
+        of_class = np.ones(len(classes))
+        of_class[present] = compute_class_weight(class_weight, classes=classes[present], y=classes[codes])
+        weights = weights * of_class[codes]
+    return weights / weights.mean()
+
+
+def digest_of(images: Images) -> str:
+    """Return 32 hexadecimal digits that stand for images, labels and weights."""
+    total = hashlib.blake2b(digest_size=16)
+    for source in images.sources:
+        total.update(image_key(source).encode())
+    total.update(images.codes.numpy().tobytes())
+    if images.weights is not None:
+        total.update(images.weights.numpy().tobytes())
+    return total.hexdigest()
 
 
 def as_gray_if_gray(images: Images) -> Images:
@@ -121,7 +194,8 @@ def as_gray_if_gray(images: Images) -> Images:
         pixels, _ = images.__getitems__(list(range(first, min(first + 256, len(images)))))
         if not (torch.equal(pixels[:, 0], pixels[:, 1]) and torch.equal(pixels[:, 0], pixels[:, 2])):
             return images
-    gray = Images(images.sources, images.codes.numpy(), images.size, "gray", images.n_jobs)
+    weights = None if images.weights is None else images.weights.numpy()
+    gray = Images(images.sources, images.codes.numpy(), images.size, "gray", images.n_jobs, weights)
     gray.pixels = None if images.pixels is None else images.pixels[:, :1].contiguous()
     return gray
 
@@ -140,22 +214,6 @@ def standardisation(images: Images) -> Preprocessing:
     return Preprocessing(images.size, None, tuple(mean.tolist()), tuple(std.tolist()))
 
 
-def shift(images: torch.Tensor) -> torch.Tensor:
-    """Return uint8 images (n, channels, height, width), each moved at random by up to 1/16 of its sides.
-
-    Border pixels are repeated where the image has moved away. Draws from torch's global generator.
-    """
-    n, _, height, width = images.shape
-    moves = []
-    for length in (height, width):
-        most = round(length * _SHIFT)
-        offsets = torch.randint(-most, most + 1, (n, 1))
-        moves.append((torch.arange(length) + offsets).clamp_(0, length - 1).to(images.device))
-    rows, columns = moves
-    moved = images[torch.arange(n, device=images.device)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
-
-
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
     """Let torch compute with so many CPU threads inside the block; None changes nothing."""
@@ -165,85 +223,3 @@ def torch_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def as_fetched(batch: Any) -> Any:
-    """Leave a batch as the data set gave it; the loader would otherwise put single images together."""
-    return batch
-
-
-class Net(NeuralNetClassifier):
-    """skorch's engine on uint8 images: they are shifted (training only) and standardised on the device."""
-
-    def __init__(
-        self,
-        module: Any,
-        *args: Any,
-        preprocessing: Preprocessing | None = None,
-        augment: Literal["shift"] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(module, *args, **kwargs)
-        self.preprocessing = preprocessing
-        self.augment = augment
-        self.interrupted = self.stopped = False
-
-    def fit_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """Train; remember an interruption by the user, which skorch keeps to itself as it does early stopping."""
-        try:
-            return super().fit_loop(*args, **kwargs)
-        except KeyboardInterrupt:
-            self.interrupted = not self.stopped
-            raise
-
-    def infer(self, x: torch.Tensor, **fit_params: Any) -> torch.Tensor:
-        """Return the logits of a uint8 batch (n, channels, height, width)."""
-        x = x.to(self.device)
-        if self.augment == "shift" and self.module_.training:
-            x = shift(x)
-        return self.module_((self.preprocessing or Preprocessing()).normalise(x))
-
-    def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Return the loss; raise ``ValueError`` where training has run away."""
-        loss = super().get_loss(y_pred, y_true, *args, **kwargs)
-        if not math.isfinite(loss.item()):
-            epoch = len(self.history)
-            batch = len(self.history[-1]["batches"]) if epoch else 1
-            raise ValueError(
-                f"Training diverged: the loss became {loss.item()} at step {batch} of epoch {epoch}, with "
-                f"lr={self.lr:g}. Try a smaller rate, such as lr={self.lr / 10:g}."
-            )
-        return loss
-
-
-class Stop(EarlyStopping):
-    """skorch's early stopping, told apart from an interruption by the user."""
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Stop where the loss has not improved for long enough."""
-        try:
-            super().on_epoch_end(net, **kwargs)
-        except KeyboardInterrupt:
-            net.stopped = True
-            raise
-
-
-class Watch(Callback):
-    """Notes the rate of each epoch, and tells a progress bar what the epoch has brought."""
-
-    def __init__(self, advance: Callable[..., None] | None = None) -> None:
-        self.advance = advance
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Note the rate the epoch starts with."""
-        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Report the epoch that has just ended."""
-        if self.advance is None:
-            return
-        row = net.history[-1]
-        note = f"CNNClassifier: epochs, loss {row['train_loss']:.3f}"
-        if "valid_acc" in row:
-            note += f", accuracy held out {row['valid_acc']:.3f}"
-        self.advance(1, note)

@@ -199,7 +199,7 @@ def test_images_beyond_memory_are_decoded_batch_by_batch(
 def test_history_tells_each_epoch(strokes: tuple[np.ndarray, np.ndarray]) -> None:
     """A frame with losses, rate and seconds; the rate falls along a cosine."""
     history = quick().fit(*strokes).history_
-    assert history.columns.tolist() == ["epoch", "train_loss", "lr", "dur"]
+    assert history.columns.tolist() == ["epoch", "train_loss", "train_acc", "lr", "dur"]
     assert history["epoch"].tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(history["lr"], 0.05 * (1 + np.cos(np.pi * np.arange(4) / 4)) / 2)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
@@ -277,11 +277,11 @@ def test_interruption_is_not_swallowed(strokes: tuple[np.ndarray, np.ndarray], m
     def interrupt(*args: Any, **kwargs: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eyecraft.pipelines._training.Net.get_loss", interrupt)
+    monkeypatch.setattr("eyecraft.pipelines._network_engine.Engine.train_step", interrupt)
     classifier = quick()
     with pytest.raises(KeyboardInterrupt):
         classifier.fit(*strokes)
-    assert not hasattr(classifier, "net_")
+    assert not hasattr(classifier, "module_")
 
 
 def test_verbose_prints_epochs(strokes: tuple[np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,7 +289,7 @@ def test_verbose_prints_epochs(strokes: tuple[np.ndarray, np.ndarray], capsys: p
     quick(max_epochs=2).fit(*strokes)
     assert capsys.readouterr().out == ""
     quick(max_epochs=2, verbose=1).fit(*strokes)
-    assert "train_loss" in capsys.readouterr().out
+    assert "epoch 2/2  loss" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -309,10 +309,10 @@ def test_labels_that_cannot_be(labels: Any, message: str, strokes: tuple[np.ndar
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"model": "lenet"}, "`model` must be one of 'lenet5'; got 'lenet'; did you mean 'lenet5'"),
-        ({"optimizer": "adamax"}, "`optimizer` must be one of 'sgd', 'adam', 'adamw'"),
-        ({"schedule": "step"}, "`schedule` must be one of 'cosine', None"),
-        ({"augment": "flip"}, "`augment` must be one of 'shift', None"),
+        ({"model": "lenet"}, "`model` must be 'lenet5', 'mini'.*; got 'lenet'; did you mean 'lenet5'"),
+        ({"optimizer": "adamax"}, "`optimizer` must be one of 'sgd', 'rmsprop', 'adam', 'adamw'"),
+        ({"schedule": "steps"}, "`schedule` must be one of 'cosine', 'step', 'one-cycle', None; got 'steps'"),
+        ({"augment": "flop"}, "`augment` must be one of 'auto', 'shift', 'flip'"),
         ({"color": "hsv"}, "`color` must be one of 'auto', 'gray', 'rgb'"),
         ({"lr": 0}, "`lr` must be a number > 0; got 0"),
         ({"max_epochs": 0}, "`max_epochs` must be a whole number >= 1; got 0"),

@@ -1,0 +1,298 @@
+"""The engine that trains the network of a `CNNClassifier`: skorch's, on uint8 images that come in batches."""
+
+import contextlib
+import contextvars
+import functools
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+
+from eyecraft.features.learned.preprocessing import Preprocessing
+
+from ._augment import Augmentation, mix
+from ._average import MovingAverage
+from ._losses import Loss, Targets
+from ._memory import Dealer
+from ._network_models import norms_of, scores_of
+from ._network_parts import Parts
+from ._network_settings import Settings
+from ._schedules import OPTIMIZERS, optimizer_options, rate_factor
+from ._training import Images
+
+
+class Diverged(ValueError):  # noqa: N818  (it says what happened)
+    """The loss ran away."""
+
+
+class Engine(NeuralNet):
+    """skorch's network, which augments and standardises on the device, deals batches out, and follows a schedule.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Trained in place.
+    parts : Parts
+        Of the module.
+    settings : Settings
+    preprocessing : Preprocessing
+        Mean and standard deviation of the pixels.
+    augment : callable or None
+        Changes a uint8 batch of training images.
+    loss : Loss
+    steps_per_epoch : int
+        Of the schedule.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        parts: Parts,
+        settings: Settings,
+        preprocessing: Preprocessing,
+        augment: Augmentation | None,
+        loss: Loss,
+        steps_per_epoch: int,
+        **options: Any,
+    ) -> None:
+        self.parts, self.settings, self.preprocessing = parts, settings, preprocessing
+        self.augment, self.loss, self.steps_per_epoch = augment, loss, steps_per_epoch
+        self.step = self.epoch = 0  # steps taken in all; epoch that runs, from 1
+        self.seen = self.loss_sum = 0.0
+        self.hits: torch.Tensor | None = None
+        self.told: dict[
+            str, tuple[float, float]
+        ] = {}  # mean loss and accuracy of "train" and "valid" in the last epoch
+        super().__init__(
+            module,
+            criterion=nn.Identity,
+            optimizer=OPTIMIZERS[settings.optimizer],
+            lr=settings.lr,
+            batch_size=settings.batch_size,
+            **optimizer_arguments(settings),
+            **options,
+        )
+
+    def initialize(self) -> "Engine":
+        """Move the network to its device and make the optimiser."""
+        super().initialize()
+        self.dealer = Dealer(self.settings.accumulate, 2 if norms_of(self.module_) else 1, self.device)
+        decay = self.settings.ema_decay
+        self.average = None if decay is None else MovingAverage(self.module_, decay)
+        self.scaler = torch.amp.GradScaler("cuda") if self.settings.precision == "float16" else None
+        return self
+
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the parameters in groups of one rate each."""
+        named = list(named_parameters)
+        _, kwargs = super().get_params_for_optimizer(prefix, named)
+        factors = self.parts.factors(self.settings.backbone_factor, self.settings.layer_decay)
+        groups: dict[float, list[Any]] = {}
+        for name, parameter in named:
+            groups.setdefault(factors.get(name, 1.0), []).append(parameter)
+        rates = {factor: self.settings.lr * factor for factor in sorted(groups)}  # the head's comes last
+        listed = [{"params": groups[f], "lr": rate, "highest": rate} for f, rate in rates.items()]
+        return (listed,), {**kwargs, "lr": self.settings.lr}
+
+    # -- one step ------------------------------------------------------------------------------------------------------
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Take one step of the optimiser, the batch dealt out in as many parts as memory asks for."""
+        self._set_training(True)
+        self.set_rates()
+        images, targets = self._prepared(*batch)
+        self.dealer.run(len(images), lambda bounds: self._gradients(images, targets, bounds))
+        if self.scaler is None:
+            self.optimizer_.step()
+        else:
+            self.scaler.step(self.optimizer_)
+            self.scaler.update()
+        self.step += 1
+        if self.average is not None:
+            self.average.update(self.module_)
+        return {"loss": self._last_loss, "y_pred": None}
+
+    def _set_training(self, training: bool = True) -> None:
+        super()._set_training(training)
+        if training:
+            for norm in self.parts.held_still:
+                norm.eval()
+
+    def set_rates(self) -> None:
+        """Set the rates of the step that comes next, as the schedule says."""
+        settings = self.settings
+        n_steps = settings.max_epochs * self.steps_per_epoch
+        warmup = round(settings.warmup_epochs * self.steps_per_epoch)
+        factor = rate_factor(settings.schedule, self.step, n_steps, warmup)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = group["highest"] * factor
+
+    @property
+    def rate(self) -> float:
+        """The rate that the head learns with at this step."""
+        return float(self.optimizer_.param_groups[-1]["lr"])
+
+    def _prepared(self, images: torch.Tensor, targets: Any) -> tuple[torch.Tensor, Targets]:
+        images = images.to(self.device, non_blocking=True)
+        targets = targets.to(self.device)
+        if self.augment is not None:
+            images = self.augment(images)
+        values, share = mix(self.settings.mix, self.preprocessing.normalise(images))
+        if share < 1:
+            targets = targets._replace(others=targets.codes.roll(1), share=share)
+        return values, targets
+
+    def _gradients(self, images: torch.Tensor, targets: Targets, bounds: list[tuple[int, int]]) -> None:
+        """Set the gradients of the mean loss over the batch, summed over its parts."""
+        self.optimizer_.zero_grad()
+        total = torch.zeros((), device=self.device)
+        hits = torch.zeros((), device=self.device)
+        for start, stop in bounds:
+            some = targets.part(start, stop)
+            with self._casting():
+                scores = scores_of(self.module_(images[start:stop]))
+            loss = self.loss(scores, some, len(images))
+            if loss.requires_grad:  # unless nothing in front of it trains
+                (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+            total += loss.detach()
+            hits += (scores.detach().argmax(dim=1) == some.codes).sum()
+        self._last_loss = total.cpu()
+        self._check_finite(self._last_loss.item())
+        self._count(len(images), self._last_loss.item(), hits)
+
+    def _check_finite(self, loss: float) -> None:
+        if math.isfinite(loss):
+            return
+        step = self.step - (self.epoch - 1) * self.steps_per_epoch + 1
+        lr = self.settings.lr
+        raise Diverged(
+            f"Training diverged: the loss became {loss} at step {step} of epoch {self.epoch}, with lr={lr:g}. Try a "
+            f"smaller rate, such as lr={lr / 10:g}, or lr='find'."
+        )
+
+    def _count(self, n_images: int, loss: float, hits: torch.Tensor) -> None:
+        self.seen += n_images
+        self.loss_sum += loss * n_images
+        self.hits = hits if self.hits is None else self.hits + hits
+
+    def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
+        """Run through the batches once; held-out images meet the averaged weights, where there are some."""
+        if iterator is None:
+            return
+        self.seen, self.loss_sum, self.hits = 0.0, 0.0, None
+        averaged = self.average is not None and not training
+        with self.average.in_place(self.module_) if averaged else contextlib.nullcontext():  # type: ignore[union-attr]
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        hits = 0.0 if self.hits is None else float(self.hits)
+        self.told[prefix] = self.loss_sum / self.seen, hits / self.seen
+
+    # -- held-out images -----------------------------------------------------------------------------------------------
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Return the loss of a held-out batch."""
+        self._set_training(False)
+        images, targets = batch[0].to(self.device), batch[1].to(self.device)
+        n = len(images)
+        losses: list[tuple[float, int, torch.Tensor]] = []
+
+        def forward(bounds: list[tuple[int, int]]) -> None:
+            losses.clear()
+            for start, stop in bounds:
+                scores = self.scores(images[start:stop])
+                hits = (scores.argmax(dim=1) == targets.codes[start:stop]).sum()
+                losses.append((self.loss(scores, targets.part(start, stop), n).item(), stop - start, hits))
+
+        self.dealer.run(n, forward)
+        for loss, count, hits in losses:
+            self._count(count, loss * n / count, hits)
+        return {"loss": torch.tensor(sum(loss for loss, _, _ in losses)), "y_pred": None}
+
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the scores of a uint8 batch on the device, in evaluation mode."""
+        with torch.no_grad(), self._casting():
+            return scores_of(self.module_(self.preprocessing.normalise(images))).float()
+
+    def _casting(self) -> contextlib.AbstractContextManager[Any]:
+        return casting(self.settings.precision, self.device)
+
+    # -- batches -------------------------------------------------------------------------------------------------------
+
+    def get_iterator(self, dataset: Images, training: bool = False) -> Any:
+        """Return the loader of an epoch's batches, read ahead where images are decoded on the way."""
+        size = self.settings.batch_size
+        chosen: dict[str, Any] = {"batch_sampler": Batches(dataset, size)} if training else {"batch_size": size}
+        loader = DataLoader(dataset, collate_fn=as_fetched, **chosen)
+        return loader if dataset.pixels is not None else ReadAhead(loader)
+
+
+class ReadAhead:
+    """A loader whose next batch is decoded while the network works on the present one."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = iter(self.loader)
+        listening = contextvars.copy_context()  # whoever records the seconds of decoding
+        with ThreadPoolExecutor(1) as thread:
+            # the order of the images is drawn with the first batch, before anybody else draws random numbers
+            batch = next(batches, None)
+            while batch is not None:
+                coming = thread.submit(listening.run, functools.partial(next, batches, None))
+                yield batch
+                batch = coming.result()
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+
+class Batches(BatchSampler):
+    """Batches in random order; a last image left over joins the batch before, since one alone cannot be normalised."""
+
+    def __init__(self, images: Images, batch_size: int) -> None:
+        super().__init__(RandomSampler(images), batch_size, drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = list(super().__iter__())
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            alone = batches.pop()
+            batches[-1] = batches[-1] + alone
+        yield from batches
+
+    def __len__(self) -> int:
+        return n_batches(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+
+
+def n_batches(n_images: int, batch_size: int) -> int:
+    """Return the number of batches of an epoch."""
+    count = math.ceil(n_images / batch_size)
+    return count - 1 if count > 1 and n_images - (count - 1) * batch_size == 1 else count
+
+
+def as_fetched(batch: Any) -> Any:
+    """Leave a batch as the data set gave it; the loader would otherwise put single images together."""
+    return batch
+
+
+def casting(precision: str, device: Any) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which a network computes with *precision*."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=getattr(torch, precision))
+
+
+def optimizer_arguments(settings: Settings) -> dict[str, Any]:
+    """Return the optimiser's options as skorch takes them."""
+    options = optimizer_options(
+        settings.optimizer,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+    )
+    return {f"optimizer__{name}": value for name, value in options.items()}
