@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._ablate_command import ablate
+from ._diff_command import diff
+from ._finetune_command import finetune
 from ._layers_command import layers
+from ._predict_command import predict
 from ._probe_command import probe
 from ._reproduce_command import reproduce
+from ._rerun_command import rerun
 
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
@@ -25,6 +30,7 @@ _SPELLINGS = {
     "overwrite=True": "--overwrite",
     "`out`": "`--out`",
     "`layers`": "`--layers`",
+    "`checkpoint_dir`": "`--out`",
     "cv=": "--folds ",
     "n_train=": "--train-per-class ",
 }
@@ -160,6 +166,11 @@ def _protocol(
 app.command()(reproduce)
 app.command()(probe)
 app.command()(layers)
+app.command()(finetune)
+app.command()(predict)
+app.command()(ablate)
+app.command()(rerun)
+app.command()(diff)
 
 
 @app.command()

@@ -32,7 +32,7 @@ from .span import TrainingSpan
 from .words import BagOfVisualWords, Chi2Map, Hellinger
 
 if TYPE_CHECKING:
-    from .learned import CNNFeatures, LeNet5
+    from .learned import CNNFeatures, ConvNet, LeNet5
     from .learned.card import ArchitectureCard, describe
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "CNNFeatures",
     "Chi2Map",
     "ColorHistogram",
+    "ConvNet",
     "DenseSIFT",
     "Descriptors",
     "FeatureStore",
@@ -70,7 +71,7 @@ def __getattr__(name: str) -> Any:
         from .learned import card
 
         return getattr(card, name)
-    if name in {"CNNFeatures", "LeNet5"}:
+    if name in {"CNNFeatures", "ConvNet", "LeNet5"}:
         from . import learned
 
         return getattr(learned, name)

@@ -26,12 +26,15 @@ from .robustness import Robustness, perturb, robustness
 from .verdicts import Verdicts, verdicts
 
 if TYPE_CHECKING:
+    from .ablation import AblationResult, DepthAblation
     from .cnn_classifier import CNNClassifier
     from .probe import LayerProbe, ProbeResult
 
 __all__ = [
+    "AblationResult",
     "CNNClassifier",
     "Comparison",
+    "DepthAblation",
     "LabelErrors",
     "LayerProbe",
     "LearningCurves",
@@ -65,6 +68,10 @@ def __getattr__(name: str) -> Any:
         from .cnn_classifier import CNNClassifier
 
         return CNNClassifier
+    if name in {"AblationResult", "DepthAblation"}:
+        from . import ablation
+
+        return getattr(ablation, name)
     if name in {"LayerProbe", "ProbeResult"}:  # so do these
         from . import probe
 

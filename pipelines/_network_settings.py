@@ -22,12 +22,13 @@ _FEW_IMAGES = 1000  # below, pretrained networks are unfrozen gradually, from th
 _PRETRAINED_STEPS, _PRETRAINED_EPOCHS = 1000, (5, 20)  # steps to aim at, within these epochs
 _SCRATCH_STEPS, _SCRATCH_EPOCHS = 20_000, (30, 90)
 _SMALL_NETWORK_EPOCHS = 30
-# rates that train: small networks of our own, large ones from scratch with and without normalisation, pretrained heads
+# rates that train: small networks of our own, large ones from scratch with and without normalisation, pretrained ones
+# with it and without (SqueezeNet, AlexNet, VGG: ten times the rate makes them diverge within an epoch)
 _RATES = {
-    "sgd": {"small": 0.05, "scratch": 0.05, "unnormalised": 0.01, "pretrained": 0.01},
-    "rmsprop": {"small": 1e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3},
-    "adam": {"small": 3e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3},
-    "adamw": {"small": 3e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3},
+    "sgd": {"small": 0.05, "scratch": 0.05, "unnormalised": 0.01, "pretrained": 0.01, "delicate": 1e-3},
+    "rmsprop": {"small": 1e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3, "delicate": 1e-4},
+    "adam": {"small": 3e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3, "delicate": 1e-4},
+    "adamw": {"small": 3e-3, "scratch": 1e-3, "unnormalised": 1e-4, "pretrained": 1e-3, "delicate": 1e-4},
 }
 _PRETRAINED_BACKBONE = 0.1  # rate of what was trained before, as a share of the new head's
 
@@ -126,7 +127,8 @@ def resolve_settings(given: Any, plan: Plan, network: nn.Module, size: tuple[int
     augment = _default_augment(plan) if given.augment == "auto" else given.augment
     warmup = given.warmup_epochs
     if warmup is None:
-        warmup = ONE_CYCLE_WARMUP * epochs if given.schedule == "one-cycle" else 0.0
+        gently = 1.0 if _kind(plan, network) == "delicate" else 0.0
+        warmup = ONE_CYCLE_WARMUP * epochs if given.schedule == "one-cycle" else gently
     lr = given.lr if given.lr is not None else _RATES[given.optimizer][_kind(plan, network)]
     factor = given.backbone_factor
     return Settings(
@@ -171,7 +173,7 @@ def _epochs(plan: Plan, steps_per_epoch: int) -> int:
 
 def _kind(plan: Plan, network: nn.Module) -> str:
     if plan.pretrained:
-        return "pretrained"
+        return "pretrained" if norms_of(network) else "delicate"
     if plan.kind != "named":
         return "small"
     return "scratch" if norms_of(network) else "unnormalised"

@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from eyecraft.features._checks import nearest
 
 from ._learned_recipes import LEARNED_RECIPES
+from ._network_recipes import NETWORK_RECIPES
 from ._recipe import Recipe
 from ._word_recipes import WORD_RECIPES
 
@@ -253,4 +254,5 @@ _TABLE = (
         citation=_LECUN,
         factory=_network(model="lenet5"),
     ),
+    *NETWORK_RECIPES,
 )

@@ -8,9 +8,11 @@ and ``.frame()`` gives the numbers back. matplotlib is loaded only when somethin
 `VisualWordsDisplay`, `SamplingDisplay` and `VoteMapDisplay` look into a bag of visual words.
 """
 
+from .ablation_display import AblationDisplay, ablation_table
 from .accuracy_cost_display import AccuracyCostDisplay
 from .collect import collect
 from .confusion_display import ConfusionDisplay
+from .filters_display import FiltersDisplay
 from .html import render_html, write_html
 from .learning_curve_display import LearningCurveDisplay
 from .markdown import render_markdown, write_markdown
@@ -19,23 +21,32 @@ from .probe_display import ProbeDisplay
 from .probe_report import probe_table, write_probe_report
 from .report import write_report
 from .robustness_display import RobustnessDisplay
+from .run_differences import RunDifferences
 from .sampling_display import SamplingDisplay
 from .score_display import ScoreDisplay
 from .terminal import score_table
+from .training_display import TrainingDisplay
+from .verdict_display import VerdictDisplay
 from .visual_words_display import VisualWordsDisplay
 from .vote_map_display import VoteMapDisplay
 
 __all__ = [
+    "AblationDisplay",
     "AccuracyCostDisplay",
     "ConfusionDisplay",
+    "FiltersDisplay",
     "LearningCurveDisplay",
     "PerClassDisplay",
     "ProbeDisplay",
     "RobustnessDisplay",
+    "RunDifferences",
     "SamplingDisplay",
     "ScoreDisplay",
+    "TrainingDisplay",
+    "VerdictDisplay",
     "VisualWordsDisplay",
     "VoteMapDisplay",
+    "ablation_table",
     "collect",
     "probe_table",
     "render_html",

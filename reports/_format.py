@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import math
 
+from eyecraft.pipelines._metric_words import difference_text as difference_text
+from eyecraft.pipelines._metric_words import is_share as is_share
+from eyecraft.pipelines._metric_words import metric_words as metric_words
+from eyecraft.pipelines._metric_words import range_text as range_text
+
 DASH = "–"
-
-_SHARE_METRICS = ("accuracy", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision")
-
-
-def is_share(metric: str) -> bool:
-    """Tell whether a scikit-learn metric lies between 0 and 1 and reads best as a percentage."""
-    return not metric.startswith("neg_") and any(word in metric for word in _SHARE_METRICS)
-
-
-def metric_words(metric: str) -> str:
-    """Write a scikit-learn metric name as words.
-
-    Examples
-    --------
-    >>> metric_words("balanced_accuracy")
-    'mean per-class accuracy'
-    >>> metric_words("f1_macro")
-    'f1 macro'
-    """
-    return {"balanced_accuracy": "mean per-class accuracy"}.get(metric, metric.replace("_", " "))
 
 
 def score_text(value: float | None, metric: str = "accuracy", *, digits: int = 1) -> str:
@@ -47,19 +32,31 @@ def spread_text(sd: float | None, metric: str = "accuracy", *, digits: int = 1) 
     return f"± {100 * sd:.{digits}f}" if is_share(metric) else f"± {sd:.2g}"
 
 
-def difference_text(value: float, metric: str = "accuracy") -> str:
-    """Write a difference of two scores in percentage points, or in the metric's own unit.
+def signed_text(value: float | None, metric: str = "accuracy") -> str:
+    """Write a difference with its sign, without a unit for shares: points go without saying in a column of them.
 
     Examples
     --------
-    >>> difference_text(0.0123), difference_text(0.01), difference_text(0.00042)
-    ('1.2 points', '1.0 point', '0.04 points')
+    >>> signed_text(0.0123), signed_text(-0.2), signed_text(0.0), signed_text(None)
+    ('+1.2', '−20.0', '0.0', '–')
     """
-    if not is_share(metric):
-        return f"{abs(value):.3g}"
-    points = abs(100 * value)
-    text = f"{points:.2f}" if 0 < points < 0.1 else f"{points:.1f}"
-    return f"{text} {'point' if text == '1.0' else 'points'}"
+    if value is None or missing(value):
+        return DASH
+    text = f"{100 * value:+.1f}" if is_share(metric) else f"{value:+.3g}"
+    return text.lstrip("+-") if not text.strip("+-0.") else text.replace("-", "−")
+
+
+def chance_text(p: float | None) -> str:
+    """Write a p-value.
+
+    Examples
+    --------
+    >>> chance_text(0.00001), chance_text(0.0312), chance_text(0.5), chance_text(None)
+    ('< 0.001', '0.031', '0.50', '–')
+    """
+    if p is None or missing(p):
+        return DASH
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def seconds_text(value: float | None) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from eyecraft.pipelines.pareto import pareto_front
+
 from ._format import missing
 
 if TYPE_CHECKING:
@@ -98,14 +100,13 @@ def _row(comparison: Comparison, entry: dict[str, Any], metric: str) -> dict[str
 
 
 def _mark_front(rows: list[dict[str, Any]]) -> None:
-    """Mark the pipelines that no other one beats in score without costing more time per image."""
-    best = -float("inf")
+    """Mark the finished pipelines that no other one beats in score without costing more time per image."""
     priced = [row for row in rows if row["complete"] and row["seconds_per_image"]]
+    columns = ["name", "mean", "seconds_per_image"]
+    frame = pd.DataFrame([[row[key] for key in columns] for row in priced], columns=columns)
+    front = set(pareto_front(frame, "mean", "seconds_per_image")["name"])
     for row in rows:
-        row["on_front"] = False
-    for row in sorted(priced, key=lambda row: (row["seconds_per_image"], -row["mean"])):
-        row["on_front"] = row["mean"] > best
-        best = max(best, row["mean"])
+        row["on_front"] = row["name"] in front
 
 
 def split_count(comparison: Comparison) -> int:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._answer import collect_answer
-from ._format import missing
 from ._outcomes import collect_confusion, collect_examples, collect_per_class, most_confused
+from ._plain import plain
 from ._rows import collect_rows, main_metric, metric_names, split_count
+from ._run_record import collect_record
 from ._thumbnails import collect_thumbnails
+from ._verdicts import collect_verdicts
 from ._words import collect_words
 
 if TYPE_CHECKING:
@@ -42,10 +44,11 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
     Returns
     -------
     dict
-        ``answer`` (what the numbers say, in words), ``metric``, ``metrics``, ``n_splits``, ``rows`` (best first),
-        ``per_class``, ``confusion`` (``classes``, ``counts`` and ``pairs``), ``examples``, ``words`` (of pipelines with
-        visual words), ``dataset``, ``protocol``, ``environment`` and ``thumbnails`` (``str(position)`` ->
-        ``src, width, height, tiny``).
+        ``answer`` (what the numbers say, in words), ``verdicts`` (on every pair), ``metric``, ``metrics``,
+        ``n_splits``, ``rows`` (best first), ``per_class``, ``confusion`` (``classes``, ``counts`` and ``pairs``),
+        ``examples``, ``words`` (of pipelines with visual words), ``dataset``, ``protocol``, ``environment``,
+        ``record`` (what it takes to repeat the run and to set it against another) and ``thumbnails``
+        (``str(position)`` -> ``src, width, height, tiny``).
 
     Raises
     ------
@@ -55,6 +58,7 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
     metric = main_metric(comparison, metric)
     n_splits = split_count(comparison)
     rows = collect_rows(comparison, metric)
+    found = collect_verdicts(comparison, rows, metric)
     confusion = collect_confusion(comparison, [row["name"] for row in rows])
     examples = collect_examples(comparison, rows)
     by_class = examples.pop("by_class")
@@ -63,7 +67,8 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
         for name, counts in confusion["counts"].items()
     }
     collected = {
-        "answer": collect_answer(rows, metric, n_splits),
+        "answer": collect_answer(comparison, rows, found, metric),
+        "verdicts": found,
         "metric": metric,
         "metrics": metric_names(comparison) or [metric],
         "n_splits": n_splits,
@@ -73,8 +78,9 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
         "examples": examples,
         "words": collect_words(comparison, [row["name"] for row in rows], pictures=thumbnails),
         "dataset": _dataset(comparison.dataset, by_class),
-        "protocol": dict.fromkeys(_PROTOCOL) | _plain(comparison.protocol),
-        "environment": {"date": None} | _plain(comparison.environment),
+        "protocol": dict.fromkeys(_PROTOCOL) | plain(comparison.protocol),
+        "environment": {"date": None} | plain(comparison.environment),
+        "record": collect_record(comparison),
     }
     wanted = _positions(collected) if thumbnails else set()
     return collected | {"thumbnails": collect_thumbnails(comparison, wanted)}
@@ -99,17 +105,17 @@ def _pairs(
 
 
 def _dataset(dataset: dict[str, Any], by_class: dict[str, list[int]]) -> dict[str, Any]:
-    plain = dict.fromkeys(_DATASET) | _plain(dataset)
-    names = [str(name) for name in plain.get("class_names") or list(by_class)]
-    counts = plain.get("class_counts") or {}
+    known = dict.fromkeys(_DATASET) | plain(dataset)
+    names = [str(name) for name in known.get("class_names") or list(by_class)]
+    counts = known.get("class_counts") or {}
     if not isinstance(counts, dict):
         counts = dict(zip(names, counts, strict=False))
     each = 8 if len(names) <= 10 else 4 if len(names) <= 30 else 1
     shown = [name for name in names if name in by_class][:MOST_SAMPLES]
-    return plain | {
+    return known | {
         "class_names": names,
         "class_counts": {str(name): int(count) for name, count in counts.items()},
-        "skipped": plain.get("skipped") or [],
+        "skipped": known.get("skipped") or [],
         "samples": [{"label": name, "indices": _evenly(by_class[name], each)} for name in shown],
         "n_without_sample": len(names) - len(shown),
     }
@@ -131,18 +137,3 @@ def _positions(collected: dict[str, Any]) -> set[int]:
     for pairs in collected["confusion"]["pairs"].values():
         positions |= {pair[key] for pair in pairs for key in ("index", "like") if pair[key] is not None}
     return positions
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy scalars, tuples and missing values inside dictionaries and lists into what JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str | bool | int):
-        return value
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if value is None or missing(value):
-        return None
-    return value if isinstance(value, float) else str(value)

@@ -1,9 +1,13 @@
-"""The report as one self-contained HTML file: no script, no network, readable on a phone, in the dark and on paper."""
+"""The report as one self-contained HTML file: no network, whole without script, readable on a phone, in the dark and
+on paper."""
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +15,7 @@ from . import _format as words
 from ._charts import class_gaps, cost_chart, matrix_view, score_strips
 from ._files import write_text
 from ._palette import RIGHT, WRONG
+from ._run_record import RECORD_ID
 from ._thumbnails import confusion_png
 from .collect import collect
 
@@ -30,6 +35,14 @@ def _unbroken(write: Callable[..., str]) -> Callable[..., str]:
     return written
 
 
+def _by_answer(answers: dict[str, str], label: str) -> list[tuple[str, list[str]]]:
+    """Group pipelines by what they answered, the right answer first, then the commonest."""
+    groups: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        groups.setdefault(answer, []).append(name)
+    return sorted(groups.items(), key=lambda group: (group[0] != label, -len(group[1])))
+
+
 _FILTERS = {
     "score": _unbroken(words.score_text),
     "spread": _unbroken(words.spread_text),
@@ -38,7 +51,17 @@ _FILTERS = {
     "count": words.count_text,
     "metric": words.metric_words,
     "names": words.names_text,
+    "difference": _unbroken(words.difference_text),
+    "signed": _unbroken(words.signed_text),
+    "range": _unbroken(range_text),
+    "chance": _unbroken(words.chance_text),
+    "by_answer": _by_answer,
 }
+
+_SYMBOLS = {"better": "▲", "worse": "▽", "equivalent": "=", "undecided": "?"}
+
+FIRST_MATRICES = 6
+"""So many confusion matrices are open; those of further pipelines are folded away."""
 
 
 def write_html(comparison: Comparison, path: str | Path) -> Path:
@@ -67,11 +90,21 @@ def render_html(collected: dict[str, Any]) -> str:
     Returns
     -------
     str
-        The page. Pictures are data URIs and styles are inline; every name from outside is escaped.
+        The page. Pictures are data URIs, styles and the script are inline; every name from outside is escaped, and the
+        page's own policy lets no other script run and nothing be loaded.
     """
+    import markupsafe
+
     template = _environment().get_template("report.html.j2")
+    script = (resources.files("eyecraft.reports") / "templates" / "report.js").read_text("utf-8")
     return template.render(
-        c=collected, charts=_lay_out(collected), kinds={row["name"]: row["kind"] for row in collected["rows"]}
+        c=collected,
+        charts=_lay_out(collected),
+        kinds={row["name"]: row["kind"] for row in collected["rows"]},
+        symbols=_SYMBOLS,
+        record_id=RECORD_ID,
+        script=markupsafe.Markup(script),  # a file of ours: nothing in it comes from outside
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
 
 
@@ -102,7 +135,10 @@ def _lay_out(collected: dict[str, Any]) -> dict[str, Any]:
             view = matrix_view(counts, classes)
             right = RIGHT.get(row["kind"], (107, 114, 128))
             matrices[row["name"]] = view | {"png": None if view["lettered"] else confusion_png(counts, right, WRONG)}
+    shown = [row for row in rows if row["name"] in matrices]
     return {
+        "first_matrices": shown[:FIRST_MATRICES],
+        "more_matrices": shown[FIRST_MATRICES:],
         "strips": score_strips(rows, metric),
         "cost": [chart for chart in (cost_chart(rows, metric, 760, 430), cost_chart(rows, metric, 380, 400)) if chart],
         "gaps": class_gaps(collected["per_class"], duel["left"], duel["right"]) if duel else None,

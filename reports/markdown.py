@@ -21,6 +21,7 @@ from ._format import (
     spread_text,
 )
 from ._markup import block, code, folded, plain, table
+from ._verdicts_markdown import against_best, interval, verdicts_section
 from ._words_markdown import words_section
 from .collect import collect
 
@@ -59,6 +60,7 @@ def render_markdown(collected: dict[str, Any]) -> str:
         _answer,
         _data,
         _scores,
+        verdicts_section,
         _costs,
         _classes,
         _confusion,
@@ -122,7 +124,7 @@ def _range(counts: list[int]) -> str:
 def _scores(c: dict[str, Any]) -> list[str]:
     metrics = [c["metric"], *(name for name in c["metrics"] if name != c["metric"])]
     head = ["#", "Pipeline", *(plain(metric_words(name)) for name in metrics)]
-    head += ["time per image", "fit, one split", "features", "peak memory"]
+    head += ["95 % interval", "against the best", "time per image", "fit, one split", "features", "peak memory"]
     rows = []
     for rank, row in enumerate(c["rows"], 1):
         note = ""
@@ -138,6 +140,8 @@ def _scores(c: dict[str, Any]) -> list[str]:
                 str(rank) if row["complete"] else DASH,
                 _named(row) + note,
                 *scores,
+                interval(c, row["name"]),
+                against_best(c, row["name"]),
                 seconds_text(row["seconds_per_image"]),
                 seconds_text(row["fit_seconds"]),
                 count_text(row["n_features"]),
@@ -260,14 +264,15 @@ def _images(c: dict[str, Any]) -> list[str]:
         "## Image by image",
         f"{plural(e['n_images'], 'test image')}, each counted once (in the first split that tests it).",
         tally,
-        "### A random handful",
-        _gallery(e, e["samples"]),
     ]
     if duel := e["duel"]:
         for side, other in (("left", "right"), ("right", "left")):
-            title = f"### {plain(duel[side])} right, {plain(duel[other])} wrong"
+            kinds = duel[f"{side}_kind"], duel[f"{other}_kind"]
+            what = f"What {kinds[0]} gets right and {kinds[1]} gets wrong: " if kinds[0] != kinds[1] else ""
+            title = f"### {what}{plain(duel[side])} right, {plain(duel[other])} wrong"
             blocks += [f"{title}: {plural(duel[f'only_{side}'], 'image')}", _gallery(e, duel[f"{side}_examples"])]
-    return [*blocks, f"### Wrong for every pipeline: {plural(e['n_all_wrong'], 'image')}", _gallery(e, e["all_wrong"])]
+    blocks += [f"### Wrong for every pipeline: {plural(e['n_all_wrong'], 'image')}", _gallery(e, e["all_wrong"])]
+    return [*blocks, "### A random handful", _gallery(e, e["samples"])]
 
 
 def _gallery(e: dict[str, Any], shown: list[dict[str, Any]]) -> str:

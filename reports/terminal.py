@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ._format import bytes_text, count_text, metric_words, plural, score_text, seconds_text, spread_text
+from ._answer import collect_answer
+from ._format import (
+    DASH,
+    bytes_text,
+    count_text,
+    metric_words,
+    plural,
+    score_text,
+    seconds_text,
+    signed_text,
+    spread_text,
+)
 from ._rows import collect_rows, main_metric, split_count
+from ._verdicts import collect_verdicts
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from eyecraft.pipelines.comparison import Comparison
 
@@ -28,9 +41,9 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
     Returns
     -------
     rich.table.Table
-        One row per pipeline, best first: score with standard deviation over splits, time per image, fit time, number of
-        features, peak memory of the process. The errors of failed pipelines follow
-        the table.
+        One row per pipeline, best first: score with standard deviation over splits, verdict against the best, time per
+        image, fit time, number of features, peak memory of the process. The answer in words and the errors of failed
+        pipelines follow the table.
     """
     from rich import box
     from rich.table import Table
@@ -39,17 +52,20 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
     metric = main_metric(comparison, metric)
     n_splits = split_count(comparison)
     rows = collect_rows(comparison, metric)
+    found = collect_verdicts(comparison, rows, metric)
+    answer = collect_answer(comparison, rows, found, metric)
     over = f"mean ± sd, {plural(n_splits, 'split')}" if n_splits > 1 else "one split, no sd"
     failures = [f"\n{row['name']} failed: {row['error']}" for row in rows if row["error"] is not None]
     table = Table(
         title=Text(str(comparison.dataset.get("name") or "images")),
-        caption=Text("● hand-crafted   ◆ learned").append("".join(failures), style="red"),
+        caption=_caption(answer).append("".join(failures), style="red"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
     )
     table.add_column("pipeline", overflow="fold")
     table.add_column(f"{metric_words(metric)}\n{over}", justify="right")
+    table.add_column("against the best", justify="right")
     for head in ("per image", "fit", "features", "memory"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
@@ -62,9 +78,26 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
         table.add_row(
             name,
             score,
+            _against(found, row["name"], metric),
             seconds_text(row["seconds_per_image"]),
             seconds_text(row["fit_seconds"]),
             count_text(row["n_features"]),
             bytes_text(row["peak_memory"] or None),
         )
     return table
+
+
+def _caption(answer: dict[str, Any]) -> Text:
+    from rich.text import Text
+
+    caption = Text("● hand-crafted   ◆ learned\n\n", style="not italic")
+    return caption.append(answer["headline"], style="bold").append(f" {' '.join(answer['sentences'])}\n")
+
+
+def _against(found: dict[str, Any], name: str, metric: str) -> str:
+    """Return the verdict of a pipeline against the best one, with the difference."""
+    best = found["names"][0] if found["pairs"] else None
+    cell = found["cells"].get(name, {}).get(best)
+    if cell is None:
+        return "the best" if best is not None and name == best else ""
+    return f"{cell['verdict']} {signed_text(cell['difference'], metric)}".replace(f" {DASH}", "")

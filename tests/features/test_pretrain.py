@@ -46,13 +46,13 @@ def archive(tmp_path: Path, rng: np.random.Generator) -> Path:
 def test_pretraining_writes_what_the_box_reads(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One epoch of tiny batches, going on from its checkpoint, then the file, its hash and its accuracy."""
+    """An epoch of tiny batches, one of settling from its checkpoint, then the file, its hash and its accuracy."""
     training = script("pretrain")
     monkeypatch.setattr(training, "BATCH", 8)
     out = tmp_path / "mini.safetensors"
-    command = ["pretrain.py", "--data", str(archive), "--out", str(out), "--device", "cpu", "--epochs"]
-    for epochs in ("1", "2"):
-        monkeypatch.setattr(sys, "argv", [*command, epochs])
+    command = ["pretrain.py", "--data", str(archive), "--out", str(out), "--device", "cpu", "--epochs", "1"]
+    for settle in ("0", "1"):
+        monkeypatch.setattr(sys, "argv", [*command, "--settle", settle])
         training.main()
     printed = capsys.readouterr().out
     assert [line[:9] for line in printed.splitlines() if line.startswith("epoch")] == ["epoch   1", "epoch   2"]

@@ -182,18 +182,30 @@ def many_classes() -> Invented:
     return invent_many(102, 5, 3)
 
 
-def invent_many(n_classes: int, n_each: int, n_splits: int) -> Invented:
-    """Invent six pipelines of known quality on `n_classes` classes with `n_each` test images of each."""
+@pytest.fixture
+def many_pipelines() -> Invented:
+    """Twenty pipelines on 100 classes over five splits: the largest report with a promised size."""
+    made = invent_many(100, 4, 5, n_pipelines=20)
+    made.protocol["train_sizes"] = [3000] * 5
+    return made
+
+
+def invent_many(n_classes: int, n_each: int, n_splits: int, n_pipelines: int = 6) -> Invented:
+    """Invent pipelines of known quality on `n_classes` classes with `n_each` test images of each."""
     rng = np.random.default_rng(0)
     classes = [f"class_{k:03d}" for k in range(n_classes)]
     labels = [[one for one in classes for _ in range(n_each)] for _ in range(n_splits)]
     quality = {"pixels": 0.25, "color": 0.2, "sobel": 0.4, "robinson": 0.42, "hog": 0.6, "squeezenet": 0.85}
+    more = ("phow", "llc", "spm", "fisher", "vlad", "resnet", "alexnet", "vgg")
+    for k in range(n_pipelines - len(quality)):
+        quality[f"{more[k % 8]}-{k}-svm"] = 0.5 + 0.025 * k
     answers = {
         name: [[one if rng.random() < share else str(rng.choice(classes)) for one in true] for true in labels]
         for name, share in quality.items()
     }
-    kinds = {name: "learned" if name == "squeezenet" else "hand-crafted" for name in quality}
-    seconds = {name: 0.0005 * 2**k for k, name in enumerate(quality)}
+    networks = ("squeezenet", "resnet", "alexnet", "vgg")
+    kinds = {name: "learned" if name.startswith(networks) else "hand-crafted" for name in quality}
+    seconds = {name: 0.0005 * 2 ** (k % 8 + k / 20) for k, name in enumerate(quality)}
     made = invent(answers, labels, kinds=kinds, seconds=seconds, classes=classes, name="many classes")
     made.predictions["index"] += 10_000 * made.predictions["split"]
     return made

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eyecraft.pipelines.verdicts import verdicts
 from eyecraft.reports import collect
 
 ODD = 'hog <b>&"é" | x'
@@ -98,15 +99,48 @@ def test_an_image_tested_twice_counts_in_its_first_split(comparison):
 
 
 def test_answer_in_words(comparison):
-    """Winner, lead over the runner-up, the two kinds, the price, and no claim of significance."""
+    """Winner, the verdict on the runner-up, the two kinds, the price, and what the verdicts rest on."""
     answer = collect(comparison, thumbnails=False)["answer"]
     assert answer["headline"] == f"{ODD} came first with 80.0 % accuracy (mean of 2 splits)."
     text = " ".join(answer["sentences"])
-    assert "30.0 points ahead of the runner-up, net (mean difference over the same splits; ahead in 2 of 2)" in text
+    assert f"{ODD} against net is undecided: {ODD} is 30.0 points ahead in accuracy (95 % interval" in text
     assert "30.0 points in favour of hand-crafted features" in text
     assert "1 pipeline failed" in text
-    assert "not a significance test" in answer["hedge"]
+    assert "the t-test corrected for the images that splits share" in answer["hedge"]
     assert answer["cheapest"] == ODD
+
+
+def test_verdicts_are_those_of_the_pipelines(comparison):
+    """The collected pair, and its two cells, hold what `verdicts` says; the failed pipeline is in no pair."""
+    found = collect(comparison, thumbnails=False)["verdicts"]
+    expected = verdicts(comparison).between(ODD, "net")
+    (pair,) = found["pairs"]
+    assert (pair["first"], pair["second"], pair["verdict"]) == (ODD, "net", expected["verdict"])
+    assert pair["p"] == pytest.approx(expected["p"])
+    one, other = found["cells"][ODD]["net"], found["cells"]["net"][ODD]
+    assert (one["difference"], one["low"], one["high"]) == pytest.approx((0.3, expected["low"], expected["high"]))
+    assert (other["difference"], other["low"], other["high"]) == pytest.approx((-0.3, -one["high"], -one["low"]))
+
+
+def test_interval_of_a_mean(comparison):
+    """0.4 and 0.6 over two splits: ± 12.706 sqrt(1/2 + n_test/n_train) sqrt(0.02), cut at 0 and 1; 0.8, 0.8: none."""
+    intervals = collect(comparison, thumbnails=False)["verdicts"]["intervals"]
+    assert intervals["net"] == [0.0, 1.0]
+    assert intervals[ODD] is None
+    comparison.protocol["train_sizes"], comparison.protocol["test_sizes"] = [5000, 5000], [5, 5]
+    comparison.scores.loc[comparison.scores["pipeline"] == "net", "value"] = [0.49, 0, 0.51, 0]
+    reach = 12.7062 * np.sqrt(1 / 2 + 0.001) * np.sqrt(0.0002)
+    ends = collect(comparison, thumbnails=False)["verdicts"]["intervals"]["net"]
+    assert ends == pytest.approx([0.5 - reach, 0.5 + reach], abs=1e-5)
+
+
+def test_how_the_best_stands_against_the_rest(many_pipelines):
+    """One sentence over nineteen others."""
+    answer = collect(many_pipelines, thumbnails=False)["answer"]
+    assert any(
+        one.startswith("Of the 19 others, squeezenet is better than ") and "undecided against" in one
+        for one in answer["sentences"]
+    )
 
 
 def test_cheapest_within_one_point(comparison):
@@ -123,7 +157,9 @@ def test_one_split_has_no_spread_and_says_so(one_split):
     collected = collect(one_split, thumbnails=False)
     assert [row["sd"] for row in collected["rows"]] == [None, None]
     assert "one split only" in collected["answer"]["hedge"]
-    assert "ahead in" not in " ".join(collected["answer"]["sentences"])
+    assert "one split says nothing about other training sets" in " ".join(collected["answer"]["sentences"])
+    assert collected["verdicts"]["pairs"][0]["test"] == "McNemar"
+    assert collected["verdicts"]["intervals"] == {"hog": None, "pixels": None}
     assert "Only hand-crafted features finished" in " ".join(collected["answer"]["sentences"])
     assert collected["examples"]["duel"]["right"] == "pixels", "with one kind the first two are set side by side"
 

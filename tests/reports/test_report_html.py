@@ -1,5 +1,7 @@
 """The HTML page: well formed, self-contained, escaped, small."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -68,17 +70,51 @@ def test_ids_are_unique_and_links_lead_to_them(page):
     assert inside <= set(page.ids)
 
 
-def test_nothing_is_loaded_and_nothing_runs(page):
-    """Sources are data URIs; only citations link outside; there is no script, handler, style sheet or font."""
+def test_nothing_is_loaded(page):
+    """Sources are data URIs; only citations link outside; there is no handler, style sheet, font or foreign script."""
     for tag, key, value in page.attributes:
         if key in ("src", "srcset", "xlink:href") or (key == "href" and tag != "a"):
             assert value.startswith("data:image/"), (tag, key, value[:40])
         assert not key.startswith("on"), (tag, key)
         assert "javascript:" not in value
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+        assert (tag, key) != ("script", "src")
+    assert not {"link", "iframe", "object"} & set(page.tags)
     styles = "".join(page.words)
     assert "url(" not in styles
     assert "@import" not in styles
+
+
+def test_only_the_one_script_may_run(comparison):
+    """The policy allows nothing but the script whose digest it names; the other script element is data."""
+    text = render_html(collect(comparison))
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)[1]
+    kind, script = re.findall(r"<script([^>]*)>(.*?)</script>", text, flags=re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert kind == ""
+    assert policy.split("; ")[0] == "default-src 'none'"
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert text.count("<script") == 2
+    assert '<script type="application/json" id="eyecraft-run">' in text
+
+
+def test_verdicts_are_words_and_symbols(comparison, many_pipelines):
+    """Few pipelines: words in the cells. Many: symbols to see and words to hear."""
+    text = Page(render_html(collect(comparison))).text
+    assert "? undecided +30.0" in text
+    assert "is undecided:" in text
+    cells = re.findall(
+        r'<td class="v (\w+)".*?<span aria-hidden="true">(.)</span><span class="hidden">(\w+)</span>',
+        render_html(collect(many_pipelines, thumbnails=False)),
+    )
+    assert len(cells) == 20 * 19
+    assert {(name, symbol) for name, symbol, _ in cells} <= {
+        ("better", "▲"),
+        ("worse", "▽"),
+        ("equivalent", "="),
+        ("undecided", "?"),
+    }
+    assert all(name == word for name, _, word in cells)
+    assert sum(name == "better" for name, *_ in cells) == sum(name == "worse" for name, *_ in cells) > 0
 
 
 def test_pictures_have_words_and_tables_have_captions(page):
@@ -155,6 +191,15 @@ def test_large_report_is_small(many_classes, tmp_path):
     path = write_html(many_classes, tmp_path / "report.html")
     assert path.stat().st_size < 2_000_000
     assert path.read_text("utf-8").count("<img") > 150
+
+
+def test_twenty_pipelines_stay_below_five_megabytes(many_pipelines, tmp_path):
+    """Twenty pipelines on 100 classes with every thumbnail; answers of many pipelines are grouped."""
+    many_pipelines.side = 150
+    text = write_html(many_pipelines, tmp_path / "report.html").read_text("utf-8")
+    assert len(text.encode()) < 5_000_000
+    assert "further pipeline" in text
+    assert re.search(r'<li class="no" title="[^"]+"><span class="tick"', text)
 
 
 def test_citation_becomes_a_link(comparison):

@@ -22,8 +22,9 @@ def test_score_table(comparison):
     head, _, first, second, third = tables(render_markdown(collect(comparison)))[0]
     assert head[:3] == ["#", "Pipeline", "accuracy"]
     assert first[0] == "1"
-    assert first[2:] == ["80.0 % ± 0.0", "83.3 % ± 0.0", "4.0 ms", "2.5 s", "324", "200 MiB"]
+    assert first[2:] == ["80.0 % ± 0.0", "83.3 % ± 0.0", "–", "the best", "4.0 ms", "2.5 s", "324", "200 MiB"]
     assert second[2] == "50.0 % ± 14.1"
+    assert second[4:6] == ["0.0 to 100.0", "undecided, −30.0 (−250.1 to 190.1)"]
     assert third[:3] == ["–", "◆ broken (failed, 0 of 2 splits)", "–"]
 
 
@@ -48,6 +49,7 @@ def test_same_sections_as_the_page(comparison):
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == [
         "What was compared on what",
         "Scores",
+        "Who beats whom",
         "Accuracy against cost",
         "Class by class",
         "What is taken for what",

@@ -7,7 +7,7 @@ from rich.console import Console
 from eyecraft.reports import score_table
 
 
-def shown(table, width=120):
+def shown(table, width=150):
     """Return the table as a terminal prints it."""
     console = Console(file=io.StringIO(), width=width)
     console.print(table)
@@ -23,6 +23,8 @@ def test_rows_best_first(comparison):
     assert text.index('hog <b>&"é" | x') < text.index("net") < text.index("broken")
     assert "80.0 % ± 0.0" in text
     assert "4.0 ms" in text
+    assert "undecided −30.0" in text
+    assert "came first with 80.0 % accuracy" in text
     assert "broken failed: ValueError: the weights <file> | are damaged [bold]" in text
 
 

@@ -1,0 +1,108 @@
+"""The command ``eyecraft predict``."""
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+if TYPE_CHECKING:
+    from eyecraft.pipelines import CNNClassifier
+
+_RECORD = "classifier.json"
+
+
+class Format(StrEnum):
+    """How answers are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A network, as `eyecraft finetune --out` made it.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes of each image, the likeliest first.")] = 5,
+    form: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
+    jobs: Annotated[int, typer.Option(help="Threads that decode images; -1 means all cores.")] = -1,
+    device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Ask a trained network what is on your images: the likeliest classes with their probabilities."""
+    files = _files(images)
+    classifier = _load(folder, device)
+    classifier.n_jobs = jobs
+    probabilities = classifier.predict_proba([str(file) for file in files])
+    answers = [_likeliest(row, classifier.classes_, top) for row in probabilities]
+    if form is Format.json:
+        rows = [{"image": str(file), "predictions": answer} for file, answer in zip(files, answers, strict=True)]
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    elif form is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["image", "rank", "label", "probability"])
+        for file, answer in zip(files, answers, strict=True):
+            writer.writerows([file, rank, *one.values()] for rank, one in enumerate(answer, start=1))
+    else:
+        _print_table(files, answers)
+
+
+def _load(folder: Path, device: str) -> "CNNClassifier":
+    """Return the classifier in a folder; a function makes ``convnet``, for the size it was saved with."""
+    from eyecraft.pipelines import CNNClassifier
+    from eyecraft.pipelines._network_recipes import CONVNET, ConvNetFor
+
+    model = None
+    if (folder / _RECORD).is_file():
+        try:
+            record = json.loads((folder / _RECORD).read_text("utf-8"))
+            if record["model"]["name"] == CONVNET:
+                model = ConvNetFor(int(record["parameters"]["image_size"]))
+        except (ValueError, KeyError, TypeError):
+            model = None  # said properly by the loader
+    return CNNClassifier.load(folder, model=model, device=device)
+
+
+def _files(given: list[Path]) -> list[Path]:
+    """Return the image files, those of folders in the order of their names."""
+    from eyecraft.data.folder import IMAGE_SUFFIXES
+
+    files: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+        if not found:
+            raise ValueError(f"IMAGES must be image files or folders of them; there are none in {str(path)!r}")
+        files += found
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise FileNotFoundError(f"IMAGES must be image files or folders of them; there is no {missing[0]!r}{more}")
+    return files
+
+
+def _likeliest(row: np.ndarray, classes: np.ndarray, top: int) -> list[dict[str, Any]]:
+    order = np.argsort(-row, kind="stable")[:top]
+    return [{"label": classes[k].item(), "probability": round(float(row[k]), 6)} for k in order]
+
+
+def _print_table(files: list[Path], answers: list[list[dict[str, Any]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("image", "class", box=None, header_style="bold")
+    table.add_column("probability", justify="right")
+    for file, answer in zip(files, answers, strict=True):
+        for rank, one in enumerate(answer):
+            style = "bold" if not rank else ""
+            name = "" if rank else str(file)
+            table.add_row(
+                Text(name), Text(str(one["label"]), style=style), Text(f"{100 * one['probability']:.1f} %", style=style)
+            )
+    Console(highlight=False).print(table)
