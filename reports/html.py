@@ -53,7 +53,7 @@ _FILTERS = {
     "names": words.names_text,
     "difference": _unbroken(words.difference_text),
     "signed": _unbroken(words.signed_text),
-    "range": _unbroken(range_text),
+    "range": _unbroken(words.range_text),
     "chance": _unbroken(words.chance_text),
     "by_answer": _by_answer,
 }
