@@ -104,7 +104,7 @@ class AblationDisplay:
             capsize=2.5,
         )
         names = [
-            f"{row.variant}\n{count_text(int(row.parameters))} weights"  # type: ignore[arg-type]
+            f"{row.variant}\n{count_text(int(row.parameters))} weights"
             for row in self.data.itertuples()
         ]
         self.ax_.set_yticks(list(places), names, parse_math=False)

@@ -107,7 +107,7 @@ class TrainingDisplay:
         self.ax_.set_xlabel("epoch")
         self.ax_.set_ylabel(self.quantity)
         format_scores(self.ax_.yaxis, self.quantity)
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        self.ax_.locator_params(axis="x", integer=True)
         self.ax_.legend(frameon=False)
         self.ax_.set_title(self.title, parse_math=False)
         return self
