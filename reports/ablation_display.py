@@ -103,10 +103,7 @@ class AblationDisplay:
             color=paint,
             capsize=2.5,
         )
-        names = [
-            f"{row.variant}\n{count_text(int(row.parameters))} weights"
-            for row in self.data.itertuples()
-        ]
+        names = [f"{row.variant}\n{count_text(int(row.parameters))} weights" for row in self.data.itertuples()]
         self.ax_.set_yticks(list(places), names, parse_math=False)
         self.ax_.invert_yaxis()
         self.ax_.set_xlabel(metric_words(self.metric))
