@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from ._answer import collect_answer
 from ._format import (
     DASH,
-    bytes_text,
     count_text,
     metric_words,
     plural,
@@ -42,8 +41,7 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
     -------
     rich.table.Table
         One row per pipeline, best first: score with standard deviation over splits, verdict against the best, time per
-        image, fit time, number of features, peak memory of the process. The answer in words and the errors of failed
-        pipelines follow the table.
+        image, number of features. The answer in words and the errors of failed pipelines follow the table.
     """
     from rich import box
     from rich.table import Table
@@ -54,7 +52,7 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
     rows = collect_rows(comparison, metric)
     found = collect_verdicts(comparison, rows, metric)
     answer = collect_answer(comparison, rows, found, metric)
-    over = f"mean ± sd, {plural(n_splits, 'split')}" if n_splits > 1 else "one split, no sd"
+    over = f"± sd, {plural(n_splits, 'split')}" if n_splits > 1 else "one split, no sd"
     failures = [f"\n{row['name']} failed: {row['error']}" for row in rows if row["error"] is not None]
     table = Table(
         title=Text(str(comparison.dataset.get("name") or "images")),
@@ -63,10 +61,10 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column("pipeline", overflow="fold")
-    table.add_column(f"{metric_words(metric)}\n{over}", justify="right")
-    table.add_column("against the best", justify="right")
-    for head in ("per image", "fit", "features", "memory"):
+    table.add_column("pipeline", overflow="fold", min_width=14)
+    table.add_column(f"{metric_words(metric)}\n{over}", justify="right", no_wrap=True)
+    table.add_column("against the best", justify="right", no_wrap=True)
+    for head in ("per image", "features"):  # what 80 columns hold; the report has the rest
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         name = Text(f"{_MARKS.get(row['kind'], '■')} {row['name']}", style=_STYLES.get(row["kind"], ""))
@@ -80,9 +78,7 @@ def score_table(comparison: Comparison, *, metric: str | None = None) -> Table:
             score,
             _against(found, row["name"], metric),
             seconds_text(row["seconds_per_image"]),
-            seconds_text(row["fit_seconds"]),
             count_text(row["n_features"]),
-            bytes_text(row["peak_memory"] or None),
         )
     return table
 
