@@ -19,6 +19,8 @@ from eyecraft.features import ImageTransformer
 from .recipes import Recipe, build, find
 
 _WITHOUT_EFFECT = frozenset({"n_jobs", "n_workers", "verbose", "store", "memory", "weights_dir"})  # on what is measured
+UNTRAINED = "random weights: it has learned nothing"
+"""Said with the title of a pipeline on activations of an untrained network."""
 _NETWORKS = ("torch", "torchvision", "skorch", "timm", "eyecraft.features.learned", "eyecraft.pipelines.cnn")
 
 
@@ -97,11 +99,24 @@ def _entry(name: Any, item: Any, for_recipes: Mapping[str, Any]) -> Entry:
         name=name,
         estimator=estimator,
         kind=recipe.kind if recipe else "learned" if any(map(is_network, parts(estimator))) else "hand-crafted",
-        title=recipe.title if recipe else name,
+        title=_title(recipe.title if recipe else name, estimator),
         citation=recipe.citation if recipe else "",
         parameters=as_text(estimator),
         digest=hashlib.blake2b(repr(canonical(estimator)).encode(), digest_size=16).hexdigest(),
     )
+
+
+def _title(title: str, estimator: Any) -> str:
+    """Return the title, with a loud word where a network taps a random start by the user's choice."""
+    untrained = any(
+        isinstance(part, ImageTransformer) and is_network(part) and _starts_at_random(part) for part in parts(estimator)
+    )
+    return f"{title} ({UNTRAINED})" if untrained else title
+
+
+def _starts_at_random(extractor: Any) -> bool:
+    named = extractor.get_params(deep=False)
+    return isinstance(named.get("model"), str) and named.get("weights", "") is None
 
 
 def parts(estimator: Any) -> list[Any]:

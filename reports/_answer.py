@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eyecraft.pipelines._entries import UNTRAINED
 from eyecraft.pipelines.pareto import cheapest_within
 
 from ._format import difference_text, is_share, metric_words, names_text, plural, range_text, score_text, seconds_text
@@ -61,6 +62,7 @@ def collect_answer(
         _standing(done, found),
         _kinds(done, answer, found, metric),
         _price(done, answer, found, metric),
+        _untrained(rows),
         _trouble(rows),
     ]
     return answer | {
@@ -182,6 +184,13 @@ def _price(done: list[dict[str, Any]], answer: dict[str, Any], found: dict[str, 
     said = {"better": "the best is better than it", "undecided": "whether the best is better is undecided"}
     verdict = said.get(cell["verdict"], "the two are equivalent")
     return f"The cheapest within one point of the best is {cheapest['name']} at {cost}{against} ({verdict}{between})."
+
+
+def _untrained(rows: list[dict[str, Any]]) -> str:
+    names = [row["name"] for row in rows if UNTRAINED in row["title"]]
+    if not names:
+        return ""
+    return f"Beware: the network of {names_text(names, 4)} has {UNTRAINED}."
 
 
 def _trouble(rows: list[dict[str, Any]]) -> str:
