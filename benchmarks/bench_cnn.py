@@ -54,11 +54,12 @@ def agreement(one: torch.Tensor, other: torch.Tensor) -> str:
     return f"row cosine median {float(cosines.median()):.6f}, smallest {float(cosines.min()):.6f}"
 
 
-def passed(network: nn.Module, images: torch.Tensor, dtype: torch.dtype, *, by_pixels: bool) -> list[torch.Tensor]:
+def passed(network: TappedNetwork, images: torch.Tensor, *, by_pixels: bool) -> list[torch.Tensor]:
     """Return the layers of a uint8 batch, normalised as both sides have to."""
     order = torch.channels_last if by_pixels else torch.contiguous_format
     with torch.inference_mode():
-        values: list[torch.Tensor] = network(Preprocessing().normalise(images.contiguous(memory_format=order), dtype))
+        ready = Preprocessing().normalise(images.contiguous(memory_format=order), network.input_dtype)
+        values: list[torch.Tensor] = network(ready)
     return values
 
 
@@ -71,12 +72,9 @@ def settled_against_eager(name: str, layer: str, batches: Sequence[int]) -> None
     half = TappedNetwork(copy.deepcopy(network), [layer]).settled("cpu", "bfloat16")
     for count in batches:
         images = photographs(count, side)
-        eager = partial(passed, plain, images, torch.float32, by_pixels=False)
-        for what, ours, goal, dtype in (
-            ("float32", fast, GOAL_FLOAT32, torch.float32),
-            ("bfloat16", half, GOAL_BFLOAT16, torch.bfloat16),
-        ):
-            run = partial(passed, ours, images, dtype, by_pixels=True)
+        eager = partial(passed, plain, images, by_pixels=False)
+        for what, ours, goal in (("float32", fast, GOAL_FLOAT32), ("bfloat16", half, GOAL_BFLOAT16)):
+            run = partial(passed, ours, images, by_pixels=True)
             _, _, ratio = side_by_side(run, eager, rounds=5)
             same = f"{agreement(eager()[0], run()[0])} ({weights})"
             report(f"{name} to {layer}, {what}, batch {count}, eager", ratio, goal, same)
@@ -88,7 +86,7 @@ def one_pass(name: str, layers: Sequence[str], count: int) -> None:
     images = photographs(count, 64 if name == "mini" else 224)
     together = TappedNetwork(copy.deepcopy(network), layers).settled()
     apart = [TappedNetwork(copy.deepcopy(network), [layer]).settled() for layer in layers]
-    run = partial(passed, images=images, dtype=torch.float32, by_pixels=True)
+    run = partial(passed, images=images, by_pixels=True)
     _, _, ratio = side_by_side(lambda: run(together), lambda: [run(part) for part in apart], rounds=5)
     pairs = zip(run(together), (run(part)[0] for part in apart), strict=True)
     worst = max(float((one - other).abs().max() / other.abs().max()) for one, other in pairs)

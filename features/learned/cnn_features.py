@@ -70,8 +70,9 @@ class CNNFeatures(ImageTransformer):
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` takes a GPU if there is one.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
-        Numbers the network computes with; the weights are cast once. The features come out as float32. Rows computed
-        in bfloat16 have a cosine of about 0.9999 with those in float32. ``"float16"`` needs a GPU.
+        Numbers the network computes with; the weights are cast once. The features come out as float32. In bfloat16 a
+        first convolution stays in float32, and rows have a cosine of at least about 0.9999 with those in float32.
+        ``"float16"`` needs a GPU.
     n_workers : int, optional
         Threads that read and resize the next images while the network computes. Default `n_jobs` if that is more than
         one, else none on the CPU (images are read in between) and up to 8 with a GPU.
@@ -135,6 +136,7 @@ class CNNFeatures(ImageTransformer):
     """
 
     _code_version: ClassVar[int] = 2
+    _bfloat16_version: ClassVar[int] = 2  # raised where numbers change in that precision alone
 
     def __init__(
         self,
@@ -281,7 +283,7 @@ class CNNFeatures(ImageTransformer):
                 "pooling": self.pooling,
                 "pool_size": list(engine.pool_size) if self.pooling == "spatial" else None,
                 "l2": bool(self.l2),
-                "precision": self.precision,
+                "precision": f"bfloat16-{self._bfloat16_version}" if self.precision == "bfloat16" else self.precision,
                 "preprocessing": asdict(engine.preprocessing),
             },
         }
@@ -323,7 +325,7 @@ class CNNFeatures(ImageTransformer):
             device = check_device(self.device)
             tap.settled(device, self.precision)
             ready = network.preprocessing.adapted(size, self.resize)
-            engine = Engine(network, tap, ready, device, self.precision, self.pooling, pool_size, bool(self.l2))
+            engine = Engine(network, tap, ready, device, self.pooling, pool_size, bool(self.l2))
             self._loaded = loaded = (engine, self.model, asked)
         return loaded[0]
 

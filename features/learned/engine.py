@@ -35,8 +35,6 @@ class Engine:
         As asked for: input size, way of resizing.
     device : str
         As torch says it.
-    precision : {"float32", "bfloat16", "float16"}
-        Of the computation.
     pooling : {"flatten", "avg", "max", "spatial"}
         From a layer's values to its part of a row.
     pool_size : (int, int)
@@ -49,7 +47,6 @@ class Engine:
     tap: TappedNetwork
     preprocessing: Preprocessing
     device: str
-    precision: str
     pooling: str
     pool_size: tuple[int, int]
     l2: bool
@@ -136,7 +133,7 @@ class Engine:
     def _forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         with torch.inference_mode():
             images = pixels.to(self.device, non_blocking=True, memory_format=torch.channels_last)
-            images = self.preprocessing.normalise(images, getattr(torch, self.precision))
+            images = self.preprocessing.normalise(images, self.tap.input_dtype)
             try:
                 return self.tap(images)
             except (RuntimeError, AssertionError) as error:

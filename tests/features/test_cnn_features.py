@@ -22,6 +22,7 @@ from torch import nn
 from eyecraft.features.learned import CNNFeatures
 from eyecraft.features.learned.engine import Engine
 from eyecraft.features.learned.frozen import check_device
+from eyecraft.features.learned.layers import TappedNetwork
 from eyecraft.features.learned.preprocessing import Preprocessing
 from eyecraft.features.learned.weights import build
 
@@ -172,6 +173,38 @@ def test_bfloat16_is_close_to_float32(images: list[np.ndarray]) -> None:
     full, half = (small(precision=precision, l2=True).fit_transform(images) for precision in ("float32", "bfloat16"))
     assert half.dtype == np.float32
     assert ((full * half).sum(axis=1) > 0.999).all()
+
+
+def test_bfloat16_leaves_the_first_convolution_in_float32() -> None:
+    """It takes float32 images; what cannot be told apart from a first convolution follows the precision."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    tapped = TappedNetwork(network, ["2"]).settled("cpu", "bfloat16")
+    assert tapped.input_dtype == torch.float32
+    kinds = {name: values.dtype for name, values in tapped._run.named_parameters() if name.endswith("weight")}
+    assert sorted(map(str, kinds.values())) == ["torch.bfloat16", "torch.float32"]
+    assert tapped(torch.rand(1, 3, 9, 9))[0].dtype == torch.bfloat16
+    assert {values.dtype for values in network.parameters()} == {torch.float32}  # the caller's is left alone
+    flat = TappedNetwork(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), ["1"]).settled("cpu", "bfloat16")
+    assert flat.input_dtype == torch.bfloat16
+
+
+def test_bfloat16_rows_of_trained_squeezenet_are_within_a_ten_thousandth(real_weights: Path) -> None:
+    """Cosine of at least 0.9999 with the float32 rows, on photographs."""
+    photographs = [skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut()]
+    full, half = (
+        CNNFeatures(
+            "squeezenet1_0",
+            layers="fire9",
+            pooling="spatial",
+            l2=True,
+            resize="warp",
+            precision=precision,
+            device="cpu",
+            weights_dir=real_weights,
+        ).fit_transform(photographs)
+        for precision in ("float32", "bfloat16")
+    )
+    assert ((full * half).sum(axis=1) >= 0.9999).all()
 
 
 def test_pickle_carries_no_network_and_gives_the_same_rows(images: list[np.ndarray]) -> None:
