@@ -21,6 +21,8 @@ def aliases(network: nn.Module) -> dict[str, str]:
     ConvNeXt, Swin               ``stem, stage1..stage4``
     RegNet, DenseNet             ``stem`` (RegNet), ``stage1..stage4``
     ViT                          ``stem, block1, ..., norm``
+    timm's ConvNeXt, Swin,       ``stem, stage1..``; ViT ``stem, block1, ..., norm``
+    RegNet, EfficientNet, ViT
     ===========================  =======================================================================================
 
     Other networks have none.
@@ -73,7 +75,7 @@ def _plain_aliases(features: nn.Sequential) -> dict[str, str]:
 def _sequence_of_blocks(features: nn.Sequential) -> dict[str, str]:
     """Return names where *features* runs from a stem through blocks, or through stages of blocks, to a last layer."""
     parts = {f"features.{name}": part for name, part in features.named_children()}
-    dense = [name for name, part in parts.items() if type(part).__name__ == "_DenseBlock"]
+    dense = [name for name, part in parts.items() if type(part).__name__.endswith("DenseBlock")]
     stages = dense or [name for name, part in parts.items() if _is_stage(part)]
     names = {f"stage{number}": name for number, name in enumerate(stages, start=1)}
     if not stages:
@@ -114,6 +116,28 @@ def _named_parts(network: nn.Module) -> dict[str, str]:
     layers = getattr(parts.get("encoder"), "layers", None)
     if "conv_proj" in parts and isinstance(layers, nn.Sequential):
         names = {"stem": "conv_proj", "norm": "encoder.ln"}
-        numbered = enumerate(layers.named_children(), start=1)
-        return names | {f"block{number}": f"encoder.layers.{name}" for number, (name, _) in numbered}
-    return {}
+        return names | _numbered("block", "encoder.layers", layers)
+    return _timm_parts(parts)
+
+
+def _timm_parts(parts: dict[str, nn.Module]) -> dict[str, str]:
+    """Return names of timm's networks, told by the parts they are made of."""
+    stem = next((name for name in ("stem", "patch_embed", "conv_stem") if name in parts), None)
+    if stem is None:
+        return {}
+    names = {"stem": stem}
+    if {"s1", "s2", "s3", "s4"} <= parts.keys():  # RegNet
+        return names | {f"stage{number}": f"s{number}" for number in range(1, 5)}
+    held, what = {  # where the parts are held, and whether those are stages of blocks or blocks
+        "stem": ("stages", "stage"),
+        "patch_embed": ("blocks", "block") if "blocks" in parts else ("layers", "stage"),
+        "conv_stem": ("blocks", "stage"),
+    }[stem]
+    inside = parts.get(held)
+    if not isinstance(inside, (nn.Sequential, nn.ModuleList)):
+        return {}
+    return names | _numbered(what, held, inside) | ({"norm": "norm"} if "norm" in parts else {})
+
+
+def _numbered(what: str, held: str, inside: nn.Module) -> dict[str, str]:
+    return {f"{what}{number}": f"{held}.{name}" for number, (name, _) in enumerate(inside.named_children(), start=1)}

@@ -93,7 +93,7 @@ class TappedNetwork(nn.Module):
                 wide = copy.deepcopy(given.get_submodule(first)).to(device)
                 self._run.set_submodule(first, _Widely(wide, dtype))
         self.input_dtype = torch.float32 if first else dtype
-        self._run.to(memory_format=torch.channels_last)
+        order_by_pixels(self._run)
         return self
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -107,6 +107,17 @@ class TappedNetwork(nn.Module):
     def train(self, mode: bool = True) -> "TappedNetwork":
         """Stay in evaluation mode whatever *mode* says: batch statistics never drift, dropout never drops."""
         return super().train(False)
+
+
+def order_by_pixels(network: nn.Module) -> nn.Module:
+    """Keep the weights of convolutions as maps are kept whose channels lie together; returns the network.
+
+    torch's own ``to(memory_format=...)`` stops at tensors of five dimensions, which some transformers have.
+    """
+    for values in network.parameters():
+        if values.ndim == 4:
+            values.data = values.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 class _Widely(nn.Module):

@@ -8,10 +8,11 @@ from torch import fx, nn
 
 _TO_THE_END, _TO_THE_FRONT = (0, 2, 3, 1), (0, 3, 1, 2)
 _PERMUTES = (torch.permute, "permute")
+_RESHAPES = (torch.reshape, "reshape", "view")
 _REARRANGES = frozenset(
     {
-        *(torch.reshape, torch.flatten, torch.transpose, torch.unflatten, torch.swapaxes),
-        *("reshape", "view", "flatten", "transpose", "unflatten", "swapaxes"),
+        *(torch.flatten, torch.transpose, torch.unflatten, torch.swapaxes),
+        *("flatten", "transpose", "unflatten", "swapaxes"),
     }
 )
 
@@ -49,4 +50,7 @@ def _of_call(target: str | Callable[..., Any], args: tuple[Any, ...], inherited:
     if target in _PERMUTES:
         order = tuple(args[1]) if isinstance(args[1], (tuple, list)) else tuple(args[1:])
         return order == _TO_THE_END or (inherited and order != _TO_THE_FRONT and len(order) == 4)
+    if target in _RESHAPES:  # tokens laid out as a map again: what was last stays last
+        sizes = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
+        return inherited and len(sizes) == 4
     return inherited and target not in _REARRANGES

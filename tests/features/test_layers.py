@@ -9,6 +9,7 @@ import torch
 import torchvision
 from torch import nn
 
+from eyecraft.features.learned.aliases import aliases
 from eyecraft.features.learned.layers import TappedNetwork, default_layer, layer_names
 from eyecraft.features.learned.pooling import pool, pooled_names
 
@@ -248,3 +249,52 @@ def test_spatial_pooling_averages_cells() -> None:
     ramp = torch.arange(16.0).reshape(1, 1, 4, 4)
     assert pool(ramp, "spatial", (2, 2)).tolist() == [[2.5, 4.5, 10.5, 12.5]]
     assert pool(ramp, "max", (2, 2)).tolist() == [[15.0]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("stem", "stages", "norm_pre"), {"stem": "stem", "stage1": "stages.0", "stage2": "stages.1"}),
+        (
+            ("patch_embed", "blocks", "norm"),
+            {"stem": "patch_embed", "block1": "blocks.0", "block2": "blocks.1", "norm": "norm"},
+        ),
+        (
+            ("patch_embed", "layers", "norm"),
+            {"stem": "patch_embed", "stage1": "layers.0", "stage2": "layers.1", "norm": "norm"},
+        ),
+        (("conv_stem", "bn1", "blocks"), {"stem": "conv_stem", "stage1": "blocks.0", "stage2": "blocks.1"}),
+        (("stem", "s1", "s2", "s3", "s4"), {"stem": "stem"} | {f"stage{n}": f"s{n}" for n in range(1, 5)}),
+        (("trunk", "blocks"), {}),
+    ],
+)
+def test_names_of_networks_made_as_timm_makes_them(parts: tuple[str, ...], expected: dict[str, str]) -> None:
+    """ConvNeXt, ViT, Swin, EfficientNet and RegNet, known by their parts."""
+    network = nn.Module()
+    for name in parts:
+        held = name in ("stages", "blocks", "layers")
+        network.add_module(name, nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)) if held else nn.Linear(2, 2))
+    assert aliases(network) == expected
+
+
+class Tokens(nn.Module):
+    """Mixes tokens as Swin of timm does, and lays them out as a map again; keeps a table of five dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.mix = nn.LayerNorm(3), nn.Linear(3, 3)
+        self.table = nn.Parameter(torch.zeros(1, 2, 1, 2, 2))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return maps with the channels last."""
+        n, channels, height, width = images.shape
+        maps = self.norm(images.permute(0, 2, 3, 1))
+        return self.mix(maps.reshape(n, -1, channels)).reshape(n, height, width, channels)
+
+
+def test_tokens_laid_out_as_a_map_come_with_channels_in_front() -> None:
+    """The value of the last reshape is (n, height, width, channels); it is turned as all others are."""
+    network = Tokens()
+    images = torch.rand(2, 3, 4, 5)
+    tapped = TappedNetwork(network, ["reshape_1"]).settled()
+    torch.testing.assert_close(tapped(images)[0], network(images).permute(0, 3, 1, 2))
