@@ -37,6 +37,7 @@ _JARRETT = (
     "K. Jarrett, K. Kavukcuoglu, M. Ranzato and Y. LeCun (2009), What is the best multi-stage architecture for object "
     "recognition?, ICCV, https://doi.org/10.1109/ICCV.2009.5459469"
 )
+_IANDOLA = "F. N. Iandola et al. (2016), SqueezeNet, https://doi.org/10.48550/arXiv.1602.07360"
 _GEHLER = (
     "P. Gehler and S. Nowozin (2009), On feature combination for multiclass object classification, ICCV, "
     "https://doi.org/10.1109/ICCV.2009.5459169"
@@ -59,10 +60,15 @@ def _hog_and_fc7() -> Pipeline:
     return Pipeline([("features", FeatureUnion(parts)), ("classifier", LinearSVM(C=1.0))])
 
 
-def _phow_and_fc7() -> Pipeline:
-    words = Pipeline(_phow().factory().steps[:-1])  # rows of unit length, as the map leaves l1-normalised counts
-    parts = [("phow", words), ("fc7", _cnn(model="mini", layers="fc7"))]
-    return Pipeline([("features", FeatureUnion(parts)), ("classifier", LinearSVM(C=10.0))])
+def _phow_and(name: str, **network: Any) -> Callable[[], Pipeline]:
+    """Return the factory of PHOW and a layer of a network, which is called *name*, side by side."""
+
+    def factory() -> Pipeline:
+        words = Pipeline(_phow().factory().steps[:-1])  # rows of unit length, as the map leaves l1-normalised counts
+        parts = [("phow", words), (name, _cnn(**network))]
+        return Pipeline([("features", FeatureUnion(parts)), ("classifier", LinearSVM(C=10.0))])
+
+    return factory
 
 
 def _alexnet(layer: str, activation: str) -> Recipe:
@@ -112,9 +118,19 @@ LEARNED_RECIPES = (
         title="SqueezeNet + SVM",
         kind="learned",
         about="The last convolution of a small network that learned on ImageNet, averaged in 3x3 fields.",
-        citation="F. N. Iandola et al. (2016), SqueezeNet, https://doi.org/10.48550/arXiv.1602.07360",
+        citation=_IANDOLA,
         factory=_network_svm(model="squeezenet1_0", layers="features.12", pooling="spatial", pool_size=(3, 3)),
         pretrained="squeezenet1_0",
+    ),
+    Recipe(
+        name="squeezenet-fire5-svm",
+        title="SqueezeNet fire5 + SVM",
+        kind="learned",
+        about="The middle of the same network: what is learned half-way up.",
+        citation=_IANDOLA,
+        factory=_network_svm(model="squeezenet1_0", layers="fire5", pooling="spatial", pool_size=(3, 3)),
+        pretrained="squeezenet1_0",
+        quick=False,
     ),
     _alexnet("fc6", "post"),
     _alexnet("fc6", "pre"),
@@ -192,9 +208,21 @@ LEARNED_RECIPES = (
         kind="learned",
         about="Hand-crafted and learned side by side: visual words and the network in the box, each of unit length.",
         citation=_GEHLER,
-        factory=_phow_and_fc7,
+        factory=_phow_and("fc7", model="mini", layers="fc7"),
         small={f"features__phow__{key}": value for key, value in _phow().small.items()},
         pretrained="mini",
+        quick=False,
+        stored=False,
+    ),
+    Recipe(
+        name="phow+squeezenet",
+        title="PHOW and SqueezeNet + SVM",
+        kind="learned",
+        about="Visual words and the last convolution of a network that learned on ImageNet, each of unit length.",
+        citation=_GEHLER,
+        factory=_phow_and("fire9", model="squeezenet1_0", layers="fire9", pooling="spatial", pool_size=(3, 3)),
+        small={f"features__phow__{key}": value for key, value in _phow().small.items()},
+        pretrained="squeezenet1_0",
         quick=False,
         stored=False,
     ),

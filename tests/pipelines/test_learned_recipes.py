@@ -12,7 +12,15 @@ ROWS = {recipe.name: recipe for recipe in recipes()}
 PROMISED = {
     *("alexnet-fc6-svm", "alexnet-fc6-pre-svm", "alexnet-fc7-svm", "alexnet-fc7-pre-svm", "vgg16-fc7-svm"),
     *("googlenet-svm", "resnet50-svm", "resnet152-svm", "squeezenet-svm", "mini-fc6-svm", "mini-fc7-svm"),
-    *("convnext-svm", "dinov2-svm", "random-conv-svm", "hog+fc7", "phow+fc7"),
+    *(
+        "convnext-svm",
+        "dinov2-svm",
+        "random-conv-svm",
+        "hog+fc7",
+        "phow+fc7",
+        "squeezenet-fire5-svm",
+        "phow+squeezenet",
+    ),
 }
 
 
@@ -29,7 +37,7 @@ def test_every_recipe_that_was_promised():
         *(("alexnet-fc6-svm", 4096), ("alexnet-fc6-pre-svm", 4096), ("alexnet-fc7-svm", 4096)),
         *(("alexnet-fc7-pre-svm", 4096), ("vgg16-fc7-svm", 4096), ("googlenet-svm", 1024), ("resnet50-svm", 2048)),
         *(("resnet152-svm", 2048), ("squeezenet-svm", 9 * 512), ("mini-fc6-svm", 512), ("mini-fc7-svm", 512)),
-        ("random-conv-svm", 9 * 192),
+        *(("random-conv-svm", 9 * 192), ("squeezenet-fire5-svm", 9 * 256)),
     ],
 )
 def test_layers_and_lengths(name, length):
@@ -89,7 +97,9 @@ def test_fusion_parts_weigh_the_same():
     rows = union.fit_transform(images)
     lengths = np.linalg.norm(rows[:, :-512], axis=1), np.linalg.norm(rows[:, -512:], axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
-    assert [part for part, _ in build("phow+fc7")["features"].transformer_list] == ["phow", "fc7"]
+    for second in ("fc7", "fire9"):
+        name = "phow+squeezenet" if second == "fire9" else "phow+fc7"
+        assert [part for part, _ in build(name)["features"].transformer_list] == ["phow", second]
 
 
 @pytest.mark.skipif(util.find_spec("timm") is None, reason="timm is not installed")
