@@ -61,7 +61,7 @@ def load_dataset(
     ----------
     source : str or path
         A name from `datasets()`, in any case, with or without hyphens; or a folder as `load_folder` takes it. A name
-        goes before a folder so called in the current one, which is `"./name"`.
+        spelled as there goes before a folder so called in the current one, which is `"./name"`.
     on_error : {"raise", "skip"}, default="raise"
         For folders: what to do about broken files.
     root : str or path, optional
@@ -87,13 +87,15 @@ def load_dataset(
     1797
     """
     text = os.fspath(source)
+    path = Path(text).expanduser()
     names = {_plain(name): name for name in (*_BUILT_IN, *PUBLISHED)}
     name = names.get(_plain(text)) if isinstance(source, str) else None
+    if name != text and path.is_dir():
+        name = None  # Caltech-101/ is there: not the data set to be fetched under a like name
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
     if name is not None:
         return fetch(name, root, download=download)
-    path = Path(text).expanduser()
     if path.exists() or path.parent != Path() or not isinstance(source, str):
         return load_folder(path, on_error=on_error)
     close = [names[key] for key in difflib.get_close_matches(_plain(text), names, n=3, cutoff=0.5)]

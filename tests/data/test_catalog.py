@@ -35,8 +35,8 @@ def test_published_names_go_to_their_fetcher(monkeypatch, tmp_path):
 
 
 def test_folders(tmp_path, monkeypatch):
-    """A path is loaded as a folder, and so is a bare name that exists; a known name goes first."""
-    for name in ("pets/a/1.png", "pets/b/1.png", "digits/a/1.png", "digits/b/1.png"):
+    """A path is loaded as a folder, and so is a bare name that exists; a known name goes first as it is spelled."""
+    for name in (f"{parent}/{label}/1.png" for parent in ("pets", "digits", "Digits-") for label in "ab"):
         (tmp_path / name).parent.mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     (tmp_path / "pets" / "b" / "2.png").write_bytes(b"")
@@ -44,6 +44,7 @@ def test_folders(tmp_path, monkeypatch):
     assert len(load_dataset("pets", on_error="skip")) == 2
     assert len(load_dataset("./digits")) == len(load_dataset(tmp_path / "digits")) == 2
     assert len(load_dataset("digits")) == 1797
+    assert len(load_dataset("Digits-")) == 2
 
 
 def test_unknown_names():
