@@ -37,6 +37,7 @@ def ablate(
     from eyecraft.data import load_dataset
     from eyecraft.pipelines.ablation import DepthAblation
     from eyecraft.reports.ablation_display import ablation_table, headline
+    from eyecraft.reports.ablation_report import write_ablation_report
 
     from .cli import _console, _protocol
 
@@ -62,7 +63,8 @@ def ablate(
         raise typer.Exit(130) from None
     console.print(ablation_table(result))
     console.print(headline(result), soft_wrap=True)
-    console.print(f"numbers: {folder / 'ablation.json'}", soft_wrap=True)
+    paths = write_ablation_report(result, folder)
+    console.print(f"report: {paths['html']}", soft_wrap=True)
     if all(result.comparison.pipelines["error"].notna()):
         raise typer.Exit(1)
 

@@ -1,15 +1,32 @@
 """The command ``eyecraft compare``."""
 
+import os
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from eyecraft.data import Dataset
+    from eyecraft.pipelines import Comparison
+    from eyecraft.pipelines.comparison_matrix import ComparisonMatrix
+
 
 def compare(
-    source: Annotated[str, typer.Argument(help="A folder (one sub-folder per class, or train/ and test/), or a name.")],
+    context: typer.Context,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder (one sub-folder per class, or train/ and test/), or a name. With several, each is compared "
+            "by itself, and a page sets them side by side.",
+        ),
+    ],
     recipes: Annotated[
         str | None, typer.Option("--recipes", "-r", help="Comma-separated names; see `eyecraft recipes`.")
     ] = None,
@@ -25,7 +42,23 @@ def compare(
     weights_dir: Annotated[
         Path | None, typer.Option(help="Folder of weight files, used before any download. [env: EYECRAFT_WEIGHTS]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for results and report.  [default: runs/NAME]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for results and report; with several sources, one folder for each in there.  "
+            "[default: runs/NAME or runs/NAME+NAME]"
+        ),
+    ] = None,
+    learning_curves: Annotated[
+        bool, typer.Option("--learning-curves", help="Also: how many labels each pipeline needs.")
+    ] = False,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also: scores under shift, noise, blur and the like.")
+    ] = False,
+    label_errors: Annotated[
+        bool, typer.Option("--label-errors", help="Also: wrong labels, by five more fits of the best pipeline.")
+    ] = False,
+    no_checks: Annotated[bool, typer.Option("--no-checks", help="Do not look for near duplicates.")] = False,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave unreadable images out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
 ) -> None:
@@ -33,39 +66,206 @@ def compare(
 
     The same command again goes on where a stopped run left off; features are computed once per image and kept.
     """
-    from eyecraft.data import load_dataset
-    from eyecraft.pipelines import compare as measure
-    from eyecraft.pipelines import default_recipes
-    from eyecraft.reports import score_table, write_report
-
-    from .cli import _console, _protocol
-
-    dataset = load_dataset(source, on_error="skip" if skip_broken else "raise")
-    folder = out or Path("runs") / dataset.name
-    cv = _protocol(dataset, train_per_class, test_per_class, folds, splits, seed)
     names = [name.strip() for name in recipes.split(",") if name.strip()] if recipes else None
-    console = _console()
-    console.print(f"[bold]{dataset.name}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes")
-    if dataset.skipped:
-        console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
-    try:
+    settings = {"n_jobs": jobs, "random_state": seed, "device": device, "weights_dir": weights_dir}
+    studies = {
+        "learning_curves": learning_curves,
+        "robustness": robustness,
+        "label_errors": label_errors,
+        "checks": not no_checks,
+    }
+    protocol = (train_per_class, test_per_class, folds, splits, seed)
+    wanted = _Wanted(names, protocol, settings, studies, skip_broken, overwrite)
+    if len(sources) == 1:
+        _compare_one(sources[0], out, wanted)
+    else:
+        _compare_several(_named(sources), out, wanted, context)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the options ask for, the same on every data set."""
+
+    recipes: list[str] | None
+    protocol: tuple[Any, ...]
+    settings: dict[str, Any]
+    studies: dict[str, bool]
+    skip_broken: bool
+    overwrite: bool
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for options that no data set could make right, before any data is read."""
+        from eyecraft.pipelines.recipes import find
+
+        from .cli import _protocol
+
+        for name in self.recipes or ():
+            find(name)
+        _protocol(SimpleNamespace(splits=None), *self.protocol)  # type: ignore[arg-type]
+
+    def load(self, name: str | None, source: str) -> "Dataset":
+        """Return the data set, by that name if one is given."""
+        from eyecraft.data import load_dataset
+        from eyecraft.pipelines.several import load_named
+
+        options: dict[str, Any] = {"on_error": "skip" if self.skip_broken else "raise"}
+        return load_dataset(source, **options) if name is None else load_named(name, source, **options)
+
+    def run(self, dataset: "Dataset", folder: Path, command: str) -> "Comparison":
+        """Compare on one data set, write its report and print its table."""
+        from eyecraft.pipelines import compare as measure
+        from eyecraft.pipelines import default_recipes
+        from eyecraft.reports import score_table
+
+        from ._studies_command import run_studies
+        from .cli import _console, _protocol
+
+        cv = _protocol(dataset, *self.protocol)
+        console = _console()
+        console.print(
+            f"[bold]{_escaped(dataset.name)}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes"
+        )
+        if dataset.skipped:
+            console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
         result = measure(
-            names or default_recipes(weights_dir),
+            self.recipes or default_recipes(self.settings["weights_dir"]),
             dataset,
             cv=cv,
             out=folder,
-            n_jobs=jobs,
-            random_state=seed,
-            device=device,
-            weights_dir=weights_dir,
-            overwrite=overwrite,
-            command=shlex.join(["eyecraft", *sys.argv[1:]]),
+            overwrite=self.overwrite,
+            command=command,
+            **self.settings,
         )
+        options = {name: value for name, value in self.settings.items() if name != "random_state"}
+        paths = run_studies(
+            result, dataset, folder, command=command, overwrite=self.overwrite, **self.studies, **options
+        )
+        console.print(score_table(result))
+        console.print(f"report: {paths['html']}", soft_wrap=True)
+        return result
+
+
+def _compare_one(source: str, out: Path | None, wanted: _Wanted) -> None:
+    from eyecraft.pipelines.comparison_matrix import MATRIX_FILE
+
+    dataset = wanted.load(None, source)
+    folder = out or Path("runs") / dataset.name
+    if (folder / MATRIX_FILE).exists():
+        raise ValueError(f"{folder} holds several data sets; one alone goes into another folder. Choose an `out`")
+    try:
+        result = wanted.run(dataset, folder, _typed())
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; what was finished is kept in {folder}; the same command goes on from there", err=True)
-        raise typer.Exit(130) from None
-    paths = write_report(result, folder)
-    console.print(score_table(result))
-    console.print(f"report: {paths['html']}", soft_wrap=True)
+        raise _stopped(folder) from None
     if all(result.pipelines["error"].notna()):
         raise typer.Exit(1)
+
+
+def _compare_several(sources: Mapping[str, str], out: Path | None, wanted: _Wanted, context: typer.Context) -> None:
+    from eyecraft.pipelines.comparison_matrix import folder_name
+    from eyecraft.pipelines.several import run_each
+
+    wanted.check()
+    folder = out or Path("runs") / _joined(list(sources))
+
+    def work(name: str, source: str) -> "Comparison":
+        own = folder / folder_name(name)
+        return wanted.run(wanted.load(name, source), own, _alone(context, source, own))
+
+    def told(name: str, error: Exception) -> None:
+        if os.environ.get("EYECRAFT_DEBUG"):
+            raise error
+        typer.secho(f"{name} failed: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(_in_options(error), err=True)
+
+    try:
+        matrix = run_each(sources, work, out=folder, command=_typed(), on_error=told)
+        _show(matrix, folder)
+    except KeyboardInterrupt:
+        raise _stopped(folder) from None
+    failed = [name for name in sources if name not in matrix.comparisons]
+    failed += [name for name, each in matrix.comparisons.items() if all(each.pipelines["error"].notna())]
+    if failed:
+        typer.echo(f"no result on {len(failed)} of {len(sources)} data sets: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+
+
+def report_several(folder: Path, out: Path) -> None:
+    """Write the reports of all data sets in a folder again, and the page over them."""
+    from eyecraft.pipelines.comparison_matrix import ComparisonMatrix, folder_name
+    from eyecraft.pipelines.studies import Studies
+    from eyecraft.reports import write_report
+
+    matrix = ComparisonMatrix.load(folder)
+    for name, comparison in matrix.comparisons.items():
+        studies = Studies.load(folder / folder_name(name), comparison)
+        write_report(comparison, out / folder_name(name), studies=studies)
+    _show(matrix, out)
+
+
+def _show(matrix: "ComparisonMatrix", folder: Path) -> None:
+    """Write the page over all data sets and print its table."""
+    from eyecraft.reports.matrix_page import collect_matrix, matrix_table, write_matrix_report
+
+    from .cli import _console
+
+    console, collected = _console(), collect_matrix(matrix)
+    paths = write_matrix_report(matrix, folder, collected=collected)
+    if matrix.comparisons:
+        console.print(matrix_table(collected, width=console.width))
+    console.print(f"all data sets: {paths['html']}", soft_wrap=True, markup=False)
+
+
+def _named(sources: list[str]) -> dict[str, str]:
+    """Return the sources by the names of their data sets, all different."""
+    from eyecraft.pipelines.several import distinct, source_name
+
+    places = [os.path.abspath(Path(source).expanduser()) for source in sources]  # noqa: PTH100 - as data sets do
+    twice = sorted({source for source, place in zip(sources, places, strict=True) if places.count(place) > 1})
+    if twice:
+        raise ValueError(f"every data set is to be given once; {' and '.join(map(repr, twice))} came more than once")
+    return dict(zip(distinct(map(source_name, sources)), sources, strict=True))
+
+
+def _joined(names: list[str]) -> str:
+    """Return the folder of several data sets: all names where they fit."""
+    from eyecraft.pipelines.comparison_matrix import folder_name
+
+    return folder_name("+".join(names))
+
+
+def _typed() -> str:
+    return shlex.join(["eyecraft", *sys.argv[1:]])
+
+
+def _alone(context: typer.Context, source: str, folder: Path) -> str:
+    """Return the command that does one of the data sets alone: for its page, which can then be run again by itself."""
+    words = ["eyecraft", "compare", source]
+    for option in context.command.params:
+        name = str(option.name)
+        given = context.get_parameter_source(name)
+        if name in ("sources", "out", "overwrite") or given is None or given.name != "COMMANDLINE":
+            continue
+        value = context.params[name]
+        words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def _stopped(folder: Path) -> typer.Exit:
+    typer.echo(f"\nstopped; what was finished is kept in {folder}; the same command goes on from there", err=True)
+    return typer.Exit(130)
+
+
+def _in_options(error: Exception) -> str:
+    """Return the error with advice that names options, not parameters."""
+    from .cli import _SPELLINGS
+
+    message = str(error) or type(error).__name__
+    for in_scripts, in_commands in _SPELLINGS.items():
+        message = message.replace(in_scripts, in_commands)
+    return message
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

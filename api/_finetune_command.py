@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eyecraft.pipelines import CNNClassifier
 
 CHECKPOINTS = "checkpoint"  # folder of the unfinished training, in the output folder
+RECORD = "classifier.json"  # what makes a trained network whole
 
 
 def finetune(
@@ -48,12 +49,15 @@ def finetune(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the network.  [default: runs/NAME-MODEL]")] = None,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave unreadable images out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget the training in the output folder.")] = False,
+    keep_checkpoint: Annotated[
+        bool, typer.Option("--keep-checkpoint", help="Leave the state of the training there when it is over.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget what is in the output folder.")] = False,
 ) -> None:
     """Train a network on your images, from pretrained weights or from scratch, and keep it.
 
-    What is not given is chosen by the network and the number of images. Each epoch is kept: the same command again goes
-    on where a stopped one left off. `eyecraft predict` uses what is in the folder.
+    What is not given is chosen by the network and the number of images. Until training is over each epoch is kept: the
+    same command again goes on where a stopped one left off. `eyecraft predict` uses what is in the folder.
     """
     from eyecraft.data import load_dataset
     from eyecraft.pipelines import CNNClassifier
@@ -79,8 +83,7 @@ def finetune(
         verbose=1,
         **options,
     )
-    if overwrite and (folder / CHECKPOINTS).is_dir():
-        shutil.rmtree(folder / CHECKPOINTS)
+    _make_way(folder, overwrite)
     console = _console()
     console.print(
         f"[bold]{dataset.name}[/bold]: {len(train)} images to train on, {len(test)} held out, "
@@ -93,6 +96,8 @@ def finetune(
         raise typer.Exit(130) from None
     classifier.checkpoint_dir = None  # of this machine, and no business of whoever loads the network
     classifier.save(folder)
+    if not keep_checkpoint:
+        shutil.rmtree(folder / CHECKPOINTS)
     settings = classifier.settings_
     console.print(
         f"{settings.model} ({settings.weights}), trained: {settings.trainable}, {len(classifier.history_)} epochs, "
@@ -105,20 +110,27 @@ def finetune(
     console.print(f"network: {folder}  (eyecraft predict {folder} IMAGES...)", soft_wrap=True, markup=False)
 
 
+def _make_way(folder: Path, overwrite: bool) -> None:
+    """Forget the training in the folder if asked; raise ``ValueError`` if a finished one would be lost."""
+    if overwrite and (folder / CHECKPOINTS).is_dir():
+        shutil.rmtree(folder / CHECKPOINTS)
+    if (folder / RECORD).is_file() and not overwrite and not (folder / CHECKPOINTS).is_dir():
+        raise ValueError(
+            f"--out: {str(folder)!r} holds a trained network already. Nothing was done; give another folder, or "
+            "--overwrite to train anew."
+        )
+
+
 def _network(model: str, weights: str | None, image_size: int | None) -> dict[str, Any]:
     """Return the classifier's parameters that say which network it is, and what it starts from."""
-    from eyecraft.pipelines._network_recipes import CONVNET, ConvNetFor
-
-    own = model in ("lenet5", CONVNET)
+    own = model in ("lenet5", "convnet")
     if weights in (None, "none"):
         start = None if own or weights == "none" else "DEFAULT"
     elif own:
         raise ValueError(f"--weights must be none for {model}, which has no pretrained weights; got {weights!r}")
     else:
         start = weights
-    if model != CONVNET:
-        return {"model": model, "weights": start, "image_size": image_size}
-    return {"model": ConvNetFor(image_size or 64), "image_size": image_size or 64}
+    return {"model": model, "weights": start, "image_size": image_size}
 
 
 def _rate(text: str | None) -> Any:

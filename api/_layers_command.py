@@ -1,5 +1,6 @@
 """The command ``eyecraft layers``."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def layers(
-    model: Annotated[str, typer.Argument(help="A torchvision model, lenet5, mini or timm:NAME.")],
+    model: Annotated[str, typer.Argument(help="A torchvision model, lenet5, convnet, mini or timm:NAME.")],
     image_size: Annotated[
         str | None, typer.Option(metavar="PIXELS", help="Side, or HEIGHTxWIDTH; the network's own if not given.")
     ] = None,
@@ -24,13 +25,22 @@ def layers(
     """
     from rich.console import Console
 
-    from eyecraft.features.learned.card import describe
-
-    card = describe(model, None if image_size is None else _size(image_size))
+    card = _card(model, None if image_size is None else _size(image_size))
     console = Console(highlight=False)
     console.print(layer_table(card, every=every))
     for line in notes(card, every=every):
         console.print(line, style="dim", soft_wrap=True)
+
+
+def _card(model: str, size: tuple[int, int] | None) -> "ArchitectureCard":
+    """Describe a network; ``convnet`` is made for the image's size, and ten classes."""
+    from eyecraft.features.learned.card import describe
+    from eyecraft.pipelines._network_recipes import CONVNET, CONVNET_IMAGE_SIZE, ConvNetFor
+
+    if model != CONVNET:
+        return describe(model, size)
+    size = size or (CONVNET_IMAGE_SIZE, CONVNET_IMAGE_SIZE)
+    return replace(describe(ConvNetFor(size)(3, 10), size), name=CONVNET)
 
 
 def layer_table(card: "ArchitectureCard", *, every: bool = False) -> Any:

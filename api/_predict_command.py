@@ -5,15 +5,10 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-
-if TYPE_CHECKING:
-    from eyecraft.pipelines import CNNClassifier
-
-_RECORD = "classifier.json"
 
 
 class Format(StrEnum):
@@ -33,8 +28,10 @@ def predict(
     device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Ask a trained network what is on your images: the likeliest classes with their probabilities."""
+    from eyecraft.pipelines import CNNClassifier
+
     files = _files(images)
-    classifier = _load(folder, device)
+    classifier = CNNClassifier.load(folder, device=device)
     classifier.n_jobs = jobs
     probabilities = classifier.predict_proba([str(file) for file in files])
     answers = [_likeliest(row, classifier.classes_, top) for row in probabilities]
@@ -48,22 +45,6 @@ def predict(
             writer.writerows([file, rank, *one.values()] for rank, one in enumerate(answer, start=1))
     else:
         _print_table(files, answers)
-
-
-def _load(folder: Path, device: str) -> "CNNClassifier":
-    """Return the classifier in a folder; a function makes ``convnet``, for the size it was saved with."""
-    from eyecraft.pipelines import CNNClassifier
-    from eyecraft.pipelines._network_recipes import CONVNET, ConvNetFor
-
-    model = None
-    if (folder / _RECORD).is_file():
-        try:
-            record = json.loads((folder / _RECORD).read_text("utf-8"))
-            if record["model"]["name"] == CONVNET:
-                model = ConvNetFor(int(record["parameters"]["image_size"]))
-        except (ValueError, KeyError, TypeError):
-            model = None  # said properly by the loader
-    return CNNClassifier.load(folder, model=model, device=device)
 
 
 def _files(given: list[Path]) -> list[Path]:

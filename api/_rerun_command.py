@@ -88,7 +88,7 @@ def _place_of_data(words: list[str]) -> int | None:
 
 def _first_argument(words: list[str]) -> int | None:
     """Return the place of the first word that is neither an option nor the value of one."""
-    flags = ("--skip-broken", "--overwrite")
+    flags = ("--skip-broken", "--overwrite", "--learning-curves", "--robustness", "--label-errors", "--no-checks")
     place = 1
     while place < len(words):
         if not words[place].startswith("-"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ._ablate_command import ablate
-from ._compare_command import compare
+from ._compare_command import compare, report_several
 from ._diff_command import diff
 from ._finetune_command import finetune
 from ._layers_command import layers
@@ -20,6 +20,7 @@ from ._predict_command import predict
 from ._probe_command import probe
 from ._reproduce_command import reproduce
 from ._rerun_command import rerun
+from ._studies_command import study
 
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
@@ -102,6 +103,7 @@ def _protocol(
 
 
 app.command()(compare)
+app.command()(study)
 app.command()(reproduce)
 app.command()(probe)
 app.command()(layers)
@@ -114,15 +116,22 @@ app.command()(diff)
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a comparison, as `eyecraft compare --out` made it.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a comparison or of several, as `eyecraft compare --out` made it.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Where to write the report.  [default: the same folder]")] = None,
 ) -> None:
     """Write the report of a finished comparison again, and print its table."""
     from eyecraft.pipelines import Comparison
+    from eyecraft.pipelines.comparison_matrix import MATRIX_FILE
+    from eyecraft.pipelines.studies import Studies
     from eyecraft.reports import score_table, write_report
 
+    if (folder / MATRIX_FILE).is_file():
+        report_several(folder, out or folder)
+        return
     result = Comparison.load(folder)
-    paths = write_report(result, out or folder)
+    paths = write_report(result, out or folder, studies=Studies.load(folder, result))
     console = _console()
     console.print(score_table(result))
     console.print(f"report: {paths['html']}", soft_wrap=True)

@@ -1,11 +1,12 @@
 """Pipelines: features and a classifier behind one another, and the comparison of many.
 
 Begin with `recipes`, which lists pipelines known to make sense, and `build`, which makes one as a plain scikit-learn
-``Pipeline``. `compare` measures any number of them on the same splits of the same images and gives a `Comparison`;
-`reproduce` repeats the experiment of a paper and sets ours beside the published figure. `LayerProbe` taps every layer
-of a network. `verdicts` says which differences are real, `pareto_front` what accuracy costs, `rank` who wins over
-several data sets, `learning_curves` how many labels each pipeline needs, `robustness` what shifts, noise and the like
-cost, and `label_errors` which labels are probably wrong.
+``Pipeline``. `compare` measures any number of them on the same splits of the same images and gives a `Comparison`,
+`compare_many` does so on several data sets; `reproduce` repeats the experiment of a paper and sets ours beside the
+published figure. `LayerProbe` taps every layer of a network. `verdicts` says which differences are real,
+`pareto_front` what accuracy costs, `rank` who wins over several data sets, `learning_curves` how many labels each
+pipeline needs, `robustness` what shifts, noise and the like cost, and `label_errors` which labels are probably wrong;
+`study` does the last three on a finished comparison.
 
 The classifiers are `LinearSVM` (one-vs-rest, the default behind every feature) and `CNNClassifier` (a network,
 fine-tuned or trained from the pixels).
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .compare import compare
 from .comparison import Comparison
+from .comparison_matrix import ComparisonMatrix
 from .label_errors import LabelErrors, label_errors
 from .learning_curves import LearningCurves, learning_curves
 from .linear_svm import LinearSVM
@@ -23,6 +25,8 @@ from .ranking import Ranking, rank
 from .recipes import Recipe, build, default_recipes, recipes
 from .reproduce import Reproduction, protocols, reproduce
 from .robustness import Robustness, perturb, robustness
+from .several import compare_many
+from .studies import Studies, study
 from .verdicts import Verdicts, verdicts
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ __all__ = [
     "AblationResult",
     "CNNClassifier",
     "Comparison",
+    "ComparisonMatrix",
     "DepthAblation",
     "LabelErrors",
     "LayerProbe",
@@ -44,10 +49,12 @@ __all__ = [
     "Recipe",
     "Reproduction",
     "Robustness",
+    "Studies",
     "Verdicts",
     "build",
     "cheapest_within",
     "compare",
+    "compare_many",
     "cost_table",
     "default_recipes",
     "label_errors",
@@ -59,6 +66,7 @@ __all__ = [
     "recipes",
     "reproduce",
     "robustness",
+    "study",
     "verdicts",
 ]
 

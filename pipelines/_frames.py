@@ -1,12 +1,13 @@
 """From finished rows to the tidy frames of a `Comparison`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ._entries import Entry
+from ._peaks import largest_of
 from ._rows import STAGES, Row
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -25,6 +26,14 @@ COLUMNS: dict[str, dict[str, str]] = {
     "seconds": {"pipeline": "str", "split": "int64", "stage": "str", "seconds": "float64", "n_images": "int64"},
     "costs": {"pipeline": "str", "stage": "str", "seconds_per_image": "float64"},
     "errors": {"pipeline": "str", "split": "int64", "error": "str", "traceback": "str"},
+    "resources": {
+        "pipeline": "str",
+        **dict.fromkeys(("cold_seconds", "cold_decode", "cold_extract", "cold_rest"), "float64"),
+        **dict.fromkeys(("warm_seconds", "warm_decode", "warm_extract", "warm_predict"), "float64"),
+        "single_seconds": "float64",
+        **dict.fromkeys(("n_images", "answer_memory", "gpu_memory"), "Int64"),
+        **dict.fromkeys(("bytes_per_row", "model_bytes", "multiply_adds"), "Int64"),
+    },
 }
 
 
@@ -55,22 +64,47 @@ def make_frames(
     )
     scores = [(row.pipeline, row.split, metric, value) for row in rows for metric, value in row.scores.items()]
     errors = [(row.pipeline, row.split, row.error, row.traceback or "") for row in rows if row.error is not None]
+    resources = tidy("resources", [_resources(entry.name, rows) for entry in entries])
     return {
         "pipelines": tidy("pipelines", [_summary(entry, rows) for entry in entries]),
         "scores": tidy("scores", scores),
         "predictions": _predictions(rows, splits, names),
         "seconds": seconds,
-        "costs": costs_of(seconds, [entry.name for entry in entries]),
+        "costs": costs_of(seconds, [entry.name for entry in entries], resources),
         "errors": tidy("errors", errors),
+        "resources": resources,
     }
 
 
-def costs_of(seconds: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Return seconds per image of each pipeline and stage: all splits' seconds over all splits' images."""
+def costs_of(seconds: pd.DataFrame, order: Sequence[str], resources: pd.DataFrame) -> pd.DataFrame:
+    """Return seconds per image of each pipeline and stage.
+
+    Fitting costs all splits' seconds over all splits' images. Answering costs what the pass of its own measured, if it
+    has measured all pipelines; if it has not, all are priced by their splits, since the two are not alike.
+    """
     totals = seconds.groupby(["pipeline", "stage"])[["seconds", "n_images"]].sum()
     per_image = (totals["seconds"] / totals["n_images"]).to_dict()
+    if timed_apart(seconds["pipeline"], resources):
+        warm = resources.set_index("pipeline")
+        per_image |= {
+            (name, stage): warm.at[name, f"warm_{stage}"] for name, stage in per_image if f"warm_{stage}" in warm
+        }
     wanted = ((name, stage) for name in order for stage in STAGES)
     return tidy("costs", [(*pair, per_image[pair]) for pair in wanted if pair in per_image])
+
+
+def timed_apart(pipelines: Iterable[str], resources: pd.DataFrame) -> bool:
+    """Tell whether the answers of all these pipelines were timed in the pass of its own."""
+    known = set(resources.dropna(subset="warm_seconds")["pipeline"]) if len(resources) else set()
+    return bool(known) and set(pipelines) <= known
+
+
+def _resources(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what is known of a pipeline's needs: from its first split, but for the memory of a GPU from all."""
+    own = [row for row in rows if row.pipeline == name]
+    found: dict[str, Any] = next((row.resources for row in own if row.resources), {})
+    on_gpu = largest_of(found.get("gpu_memory"), *(row.gpu_memory for row in own))
+    return {"pipeline": name} | found | ({} if on_gpu is None else {"gpu_memory": on_gpu})
 
 
 def _summary(entry: Entry, rows: Sequence[Row]) -> tuple[Any, ...]:

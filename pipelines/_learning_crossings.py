@@ -164,7 +164,10 @@ def _sentence(row: dict[str, Any], sizes: NDArray[np.float64], confidence: float
     )
     if math.isnan(size) and row["high"] == 0:
         return f"{text}, in {100 * confidence:g} % of the resamples or more."
-    return f"{text} ({100 * confidence:g} % interval: {edges[0]} to {edges[1]})."
+    told = f"({100 * confidence:g} % interval: {edges[0]} to {edges[1]})"
+    return (
+        f"{text} {told}." if not math.isnan(size) else f"{text}, but other draws could put the lead elsewhere {told}."
+    )
 
 
 def _rounded(size: float) -> str:

@@ -1,28 +1,26 @@
 """One pipeline on one split, measured: answers, scores, seconds per stage and peak memory."""
 
 import os
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import psutil
 from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from eyecraft.features import ImageTransformer, TrainingSpan
 from eyecraft.features._timing import record_stages
 
+from ._cost_pass import cost_pass
 from ._entries import is_network, parts
-from ._exhibits import exhibit_of
+from ._exhibits import exhibit_of, keep_for_exhibit
+from ._peaks import peak_gpu_memory, peak_memory
 from ._rows import Row
 from ._scoring import Answers, Scorer, accuracy, mean_class_accuracy
-
-_EVERY = 0.02  # seconds between two looks at the process's memory
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,14 @@ class Task:
 def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
     """Fit and test one pipeline; an exception becomes the row's error, an interruption passes."""
     row, fitted = task.row, None
-    with peak_memory() as peak:
+    with peak_memory() as peak, peak_gpu_memory() as gpu_peak:
         try:
             fitted = _run(task, images, labels)
         except Exception as error:
             failed(row, error)
-    row.peak_memory = peak()
-    if fitted is not None and row.split == 0:
+    row.peak_memory, row.gpu_memory = peak(), gpu_peak()
+    if fitted is not None and row.split == 0:  # what follows is in no stage that was timed
+        row.resources = cost_pass(row.pipeline, fitted, images, task.test, row.n_features)
         row.exhibit = exhibit_of(row.pipeline, fitted, images, labels, task.train, task.test, row.predicted)
     return row
 
@@ -87,6 +86,8 @@ def _run(task: Task, images: np.ndarray, labels: np.ndarray) -> Any:
     """Fill in the row and return the fitted pipeline."""
     row, train, test = task.row, task.train, task.test
     estimator = clone(task.estimator)
+    if row.split == 0:
+        keep_for_exhibit(estimator)
     for part in parts(estimator):
         if isinstance(part, ImageTransformer) and part.n_jobs is None:
             part.set_params(n_jobs=task.n_threads)
@@ -156,31 +157,6 @@ def _spanned(step: Any) -> int | None:
         return step.row_length_
     sides = [_spanned(side) for _, side in step.transformer_list] if isinstance(step, FeatureUnion) else []
     return sum(side for side in sides if side is not None) if sides and None not in sides else None
-
-
-@contextmanager
-def peak_memory() -> Iterator[Callable[[], int]]:
-    """Watch the process's resident memory from a thread; the function given gives the largest value seen, in bytes."""
-    process = psutil.Process()
-    largest = process.memory_info().rss
-    done = threading.Event()
-
-    def look() -> None:
-        nonlocal largest
-        largest = max(largest, process.memory_info().rss)
-
-    def watch() -> None:
-        while not done.wait(_EVERY):
-            look()
-
-    thread = threading.Thread(target=watch, name="eyecraft-peak-memory", daemon=True)
-    thread.start()
-    try:
-        yield lambda: largest
-    finally:
-        done.set()
-        thread.join()
-        look()
 
 
 def _sentence(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -17,9 +18,10 @@ from eyecraft.data import check_images
 from eyecraft.features.learned.frozen import check_device
 
 from ._memory import Dealer
+from ._network_callbacks import EpochTasks
 from ._network_engine import casting
 from ._network_fit import Fitted, plan_of, read_images, run, run_once_through, search_only, seed_of
-from ._network_models import scores_of
+from ._network_models import as_ordered, scores_of
 from ._network_settings import check_parameters
 from ._rate_search import RateSearch
 from ._training import (
@@ -33,9 +35,10 @@ from ._training import (
 )
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
+class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Fitting and answering; the parameters are those of `CNNClassifier`."""
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetworkClassifier":
         """Train the network.
 
@@ -55,16 +58,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         check_parameters(self)
         sources = check_images(X)
         classes, codes = check_labels(y, len(sources))
+        tasks = EpochTasks.of(self, X, y, sample_weight, classes)
         old = self._old(classes) if self.warm_start and hasattr(self, "module_") else None
         plan = plan_of(self) if old is None else replace(self._plan, network=None)
         weights = image_weights(sample_weight, self.class_weight, classes, codes)
         images = read_images(self, plan, sources, codes, weights)
-        fitted = run(self, plan, images, classes, old)
+        fitted = run(self, plan, images, classes, old, tasks)
         self.classes_ = classes
         self._take(fitted)
         self.history_ = fitted.epochs.table()
         self.filters_ = fitted.epochs.filters
         self.rate_search_ = fitted.search
+        if tasks is not None:
+            tasks.end()
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "NetworkClassifier":
@@ -205,8 +211,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
         def forward(pixels: torch.Tensor, bounds: list[tuple[int, int]]) -> torch.Tensor:
             with torch.inference_mode(), casting(self.settings_.precision, device):
-                parts = [preprocessing.normalise(pixels[start:stop].to(device)) for start, stop in bounds]
-                return torch.cat([scores_of(network(part)).float().cpu() for part in parts])
+                parts = (preprocessing.normalise(pixels[start:stop].to(device)) for start, stop in bounds)
+                return torch.cat([scores_of(network(as_ordered(network, part))).float().cpu() for part in parts])
 
         rows = []
         for first in range(0, len(images), self.batch_size):

@@ -19,7 +19,7 @@ from ._augment import Augmentation, mix
 from ._average import MovingAverage
 from ._losses import Loss, Targets
 from ._memory import Dealer
-from ._network_models import norms_of, scores_of
+from ._network_models import as_ordered, norms_of, order_memory, scores_of
 from ._network_parts import Parts
 from ._network_settings import Settings
 from ._schedules import OPTIMIZERS, optimizer_options, rate_factor
@@ -82,6 +82,8 @@ class Engine(NeuralNet):
     def initialize(self) -> "Engine":
         """Move the network to its device and make the optimiser."""
         super().initialize()
+        if str(self.device) == "cpu" or self.settings.precision != "float32":
+            order_memory(self.module_, len(self.preprocessing.mean), self.settings.image_size)
         self.dealer = Dealer(self.settings.accumulate, 2 if norms_of(self.module_) else 1, self.device)
         decay = self.settings.ema_decay
         self.average = None if decay is None else MovingAverage(self.module_, decay)
@@ -104,7 +106,6 @@ class Engine(NeuralNet):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take one step of the optimiser, the batch dealt out in as many parts as memory asks for."""
-        self._set_training(True)
         self.set_rates()
         images, targets = self._prepared(*batch)
         self.dealer.run(len(images), lambda bounds: self._gradients(images, targets, bounds))
@@ -143,10 +144,13 @@ class Engine(NeuralNet):
         targets = targets.to(self.device)
         if self.augment is not None:
             images = self.augment(images)
-        values, share = mix(self.settings.mix, self.preprocessing.normalise(images))
+        values, share = mix(self.settings.mix, self._standardised(images))
         if share < 1:
             targets = targets._replace(others=targets.codes.roll(1), share=share)
         return values, targets
+
+    def _standardised(self, images: torch.Tensor) -> torch.Tensor:
+        return as_ordered(self.module_, self.preprocessing.normalise(images))
 
     def _gradients(self, images: torch.Tensor, targets: Targets, bounds: list[tuple[int, int]]) -> None:
         """Set the gradients of the mean loss over the batch, summed over its parts."""
@@ -186,6 +190,7 @@ class Engine(NeuralNet):
         if iterator is None:
             return
         self.seen, self.loss_sum, self.hits = 0.0, 0.0, None
+        self._set_training(training)  # once an epoch: of small networks every module's mode takes 1 % of a step
         averaged = self.average is not None and not training
         with self.average.in_place(self.module_) if averaged else contextlib.nullcontext():  # type: ignore[union-attr]
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
@@ -196,7 +201,6 @@ class Engine(NeuralNet):
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Return the loss of a held-out batch."""
-        self._set_training(False)
         images, targets = batch[0].to(self.device), batch[1].to(self.device)
         n = len(images)
         losses: list[tuple[float, int, torch.Tensor]] = []
@@ -216,7 +220,7 @@ class Engine(NeuralNet):
     def scores(self, images: torch.Tensor) -> torch.Tensor:
         """Return the scores of a uint8 batch on the device, in evaluation mode."""
         with torch.no_grad(), self._casting():
-            return scores_of(self.module_(self.preprocessing.normalise(images))).float()
+            return scores_of(self.module_(self._standardised(images))).float()
 
     def _casting(self) -> contextlib.AbstractContextManager[Any]:
         return casting(self.settings.precision, self.device)

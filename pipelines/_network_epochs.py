@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ._checkpoints import Checkpoint, restore_engine, state_of_engine
+from ._network_callbacks import EpochTasks
 
 _COLUMNS = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "lr", "dur")
 
@@ -35,6 +36,8 @@ class Epochs(Callback):
         Where the state is written after each epoch.
     verbose : int
         1 prints a line per epoch.
+    tasks : EpochTasks or None
+        Tells scikit-learn's callbacks, where there are some.
     """
 
     def __init__(
@@ -45,8 +48,10 @@ class Epochs(Callback):
         keep_filters: Any = None,
         checkpoint: Checkpoint | None = None,
         verbose: int = 0,
+        tasks: EpochTasks | None = None,
     ) -> None:
         self.n_epochs, self.patience, self.checkpoint, self.verbose = n_epochs, patience, checkpoint, verbose
+        self.tasks = tasks
         self.keep = doubling(n_epochs) if keep_filters is True else set(keep_filters or ())
         self.advance: Callable[..., None] | None = None
         self.rows: list[dict[str, Any]] = []
@@ -66,6 +71,8 @@ class Epochs(Callback):
         self.rate = net.rate
         if net.epoch == 1:
             self._keep(net, 0)
+        if self.tasks is not None:
+            self.tasks.begin_epoch()
 
     def on_batch_end(self, net: Any, training: bool = False, loss: Any = None, **kwargs: Any) -> None:
         """Move the progress line on."""
@@ -79,6 +86,8 @@ class Epochs(Callback):
         del net.history[-1]["batches"]  # of 200,000 images they fill memory
         self._keep(net, net.epoch)
         self._judge(net)
+        if self.tasks is not None and self.tasks.end_epoch(net):
+            self.stopped = True
         if self.checkpoint is not None:
             self.save(net, self.checkpoint)
         if self.verbose:

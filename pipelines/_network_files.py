@@ -19,7 +19,7 @@ from eyecraft.features.learned.preprocessing import Preprocessing
 from eyecraft.features.learned.weights import check_fits, read_weights
 
 from ._files import write_json, write_whole
-from ._network_models import Plan, build_network, set_dropout
+from ._network_models import Plan, build_network, order_memory, set_dropout
 from ._network_settings import Settings
 
 _FORMAT = 1
@@ -65,6 +65,7 @@ def load_classifier(kind: Any, folder: str | os.PathLike[str], *, model: Any, de
     state = read_weights(source / _NETWORK)
     check_fits(network, state, model=plan.name, source=str(source / _NETWORK))
     network.load_state_dict(state)
+    order_memory(network, channels, preprocessing.input_size)
     classifier.module_, classifier.preprocessing_ = network.eval(), preprocessing
     classifier.settings_ = _settings(record["settings"])
     classifier.history_ = pd.DataFrame(record["history"])
@@ -101,7 +102,9 @@ def _plan(written: Mapping[str, Any], model: Any, folder: Path) -> Plan:
     if model is not None:
         kind = "module" if isinstance(model, nn.Module) else "callable"
     network = model if isinstance(model, nn.Module) else None
-    return Plan(name, kind, None, kind in ("own", "callable"), written["pretrained"], None, written["source"], network)
+    return Plan(
+        name, kind, None, kind in ("own", "sized", "callable"), written["pretrained"], None, written["source"], network
+    )
 
 
 def _written(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

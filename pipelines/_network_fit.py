@@ -19,6 +19,7 @@ from ._augment import augmentation
 from ._checkpoints import Checkpoint
 from ._gpu_lock import one_job
 from ._losses import Loss
+from ._network_callbacks import EpochTasks
 from ._network_engine import Engine, n_batches
 from ._network_epochs import Enough, Epochs
 from ._network_models import Plan, build_network, plan_model, run_once, set_dropout
@@ -172,8 +173,10 @@ def prepare(
     )
 
 
-def run(given: Any, plan: Plan, images: Images, classes: np.ndarray, old: Any = None) -> Fitted:
-    """Train, or go on with the training whose checkpoint is there."""
+def run(
+    given: Any, plan: Plan, images: Images, classes: np.ndarray, old: Any = None, tasks: EpochTasks | None = None
+) -> Fitted:
+    """Train, or go on with the training whose checkpoint is there; *tasks* are told of each epoch."""
     checkpoint = None if given.checkpoint_dir is None else Checkpoint(given.checkpoint_dir)
     record = None if checkpoint is None else checkpoint.read()
     seed = seed_of(given.random_state, record)
@@ -191,7 +194,7 @@ def run(given: Any, plan: Plan, images: Images, classes: np.ndarray, old: Any = 
             checkpoint.search = None if search is None else search.as_record()
             if record is not None:
                 checkpoint.check(record)
-        engine, epochs = _train(given, training, checkpoint, record)
+        engine, epochs = _train(given, training, checkpoint, record, tasks)
     return Fitted(training, engine, epochs, search)
 
 
@@ -231,7 +234,11 @@ def _steady(settings: Settings) -> Settings:
 
 
 def _train(
-    given: Any, training: Training, checkpoint: Checkpoint | None, record: dict[str, Any] | None
+    given: Any,
+    training: Training,
+    checkpoint: Checkpoint | None,
+    record: dict[str, Any] | None,
+    tasks: EpochTasks | None,
 ) -> tuple[Engine, Epochs]:
     settings = training.settings
     epochs = Epochs(
@@ -240,6 +247,7 @@ def _train(
         keep_filters=given.keep_filters,
         checkpoint=checkpoint,
         verbose=given.verbose,
+        tasks=tasks,
     )
     engine = training.engine().initialize()
     if record is not None and checkpoint is not None:

@@ -32,6 +32,7 @@ _KORNBLITH = (
     "S. Kornblith, J. Shlens and Q. V. Le (2019), Do better ImageNet models transfer better?, CVPR, "
     "https://doi.org/10.1109/CVPR.2019.00277"
 )
+CONVNET_IMAGE_SIZE = 64  # pixels, unless told
 CONVNET = "convnet"  # what a classifier with the network below is called, in the table and in its folder
 
 
@@ -43,20 +44,21 @@ class ConvNetFor:
 
     Parameters
     ----------
-    image_size : int
-        Side, pixels.
+    image_size : int or (int, int)
+        Side, or height and width, pixels.
     """
 
-    image_size: int
+    image_size: int | tuple[int, int] = CONVNET_IMAGE_SIZE
     __name__ = CONVNET
 
     def __call__(self, in_channels: int, n_classes: int) -> Any:
         """Return the network with a random start."""
+        shorter = self.image_size if isinstance(self.image_size, int) else min(self.image_size)
         return import_module("eyecraft.features.learned.convnet").ConvNet(
             in_channels,
             n_classes,
             image_size=self.image_size,
-            n_blocks=3 if self.image_size <= 32 else 4,
+            n_blocks=3 if shorter <= 32 else 4,
             batch_norm=True,
             dropout=0.5,
         )

@@ -8,7 +8,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from eyecraft.features._checks import check_number, check_whole
 
@@ -37,8 +37,8 @@ class Softmax(ClassifierMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn the weights of every class."""
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn the weights of every class; *sample_weight* says how much each sample's error counts."""
         check_number("C", self.C, above=0)
         check_number("tol", self.tol, above=0)
         check_whole("max_iter", self.max_iter, at_least=1)
@@ -46,8 +46,9 @@ class Softmax(ClassifierMixin, BaseEstimator):
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"Softmax needs labels of at least 2 classes; got one class, {self.classes_[0]!r}")
+        counts = None if sample_weight is None else _check_sample_weight(sample_weight, features, dtype=features.dtype)
         factor = _same_inner_products(features) if len(features) < features.shape[1] else None
-        weights, self.intercept_ = self._solve(features if factor is None else factor, targets)
+        weights, self.intercept_ = self._solve(features if factor is None else factor, targets, counts)
         if factor is not None:
             weights = features.T @ solve_triangular(factor, weights, lower=True, trans="T")
         self.coef_ = np.ascontiguousarray(weights.T)
@@ -67,7 +68,9 @@ class Softmax(ClassifierMixin, BaseEstimator):
         """Return the most likely label of each sample."""
         return self.classes_[self.decision_function(X).argmax(axis=1)]
 
-    def _solve(self, features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(
+        self, features: np.ndarray, targets: np.ndarray, counts: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         (n, d), k, dtype = features.shape, len(self.classes_), features.dtype
         scale = self.C * n
         rows = np.arange(n)
@@ -78,8 +81,11 @@ class Softmax(ClassifierMixin, BaseEstimator):
             log_sum = logsumexp(scores, axis=1, keepdims=True)
             error = np.exp(scores - log_sum)
             value = 0.5 * float(weights.ravel() @ weights.ravel()) / scale
-            value += float((log_sum[:, 0] - scores[rows, targets]).mean(dtype=np.float64))
+            lost = log_sum[:, 0] - scores[rows, targets]
             error[rows, targets] -= 1
+            if counts is not None:
+                lost, error = lost * counts, error * counts[:, None]
+            value += float(lost.mean(dtype=np.float64))
             slope = (features.T @ error).astype(np.float64) / n + weights / scale
             return value, np.concatenate([slope.ravel(), error.mean(axis=0, dtype=np.float64)])
 

@@ -76,6 +76,7 @@ def _walk(engine: Engine, images: Any) -> list[tuple[float, float, float]]:
     rows: list[tuple[float, float, float]] = []
     mean, lowest = 0.0, math.inf
     engine.epoch = 1
+    engine._set_training(True)
     while True:
         for batch in engine.get_iterator(images, training=True):
             try:

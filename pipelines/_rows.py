@@ -32,10 +32,14 @@ class Row:
         Length of the row of numbers that the classifier was given.
     peak_memory : int or None
         Peak resident memory of the process while this row was computed, bytes.
+    gpu_memory : int or None
+        Peak of torch's tensors on a GPU meanwhile, bytes; None where none was used.
     predicted : ndarray of str, shape (n_test,)
         The answers for the test images, in the order of the split.
     error, traceback : str or None
         Why there is no result, or why a metric is missing.
+    resources : dict of str to float
+        What answering costs, from a pass of its own; see `cost_pass`. First splits only.
     exhibit : Exhibit or None
         What the pipeline can show of itself; first splits of bags of visual words only.
     """
@@ -49,9 +53,11 @@ class Row:
     n_images: dict[str, int] = field(default_factory=dict)
     n_features: int | None = None
     peak_memory: int | None = None
+    gpu_memory: int | None = None
     predicted: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
     error: str | None = None
     traceback: str | None = None
+    resources: dict[str, float | int] = field(default_factory=dict)
     exhibit: Exhibit | None = None
 
     def to_json(self) -> dict[str, Any]:

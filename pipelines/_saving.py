@@ -15,7 +15,8 @@ from ._files import plain, read_arrays, write_arrays, write_json, write_text
 from ._frames import COLUMNS, tidy
 from ._gallery import Gallery
 
-_TEXT_FRAMES = ("pipelines", "scores", "seconds", "costs", "errors")
+_TEXT_FRAMES = ("pipelines", "scores", "seconds", "costs", "errors", "resources")
+_NEWER = {"resources"}  # frames that folders written before lack
 _MOST_LINES = 200_000  # predictions beyond this go to an npz, a tenth of the size
 
 
@@ -51,6 +52,7 @@ def as_json(content: dict[str, Any]) -> dict[str, Any]:
                 "error": entry.pop("error"),
                 **entry,  # title, citation, parameters, peak_memory
                 "costs": _costs(frames["costs"], name),
+                "resources": _known(frames["resources"], name),
             }
         )
     top = {"dataset": content["dataset"], "protocol": content["protocol"], "pipelines": pipelines}
@@ -105,7 +107,15 @@ def _costs(costs: pd.DataFrame, pipeline: str) -> dict[str, float]:
     return dict(zip(own["stage"], own["seconds_per_image"].astype(float), strict=True))
 
 
+def _known(resources: pd.DataFrame, pipeline: str) -> dict[str, float | int]:
+    """Return what was measured of a pipeline's needs."""
+    own = resources[resources["pipeline"] == pipeline].drop(columns="pipeline").astype(object)
+    return {name: value for line in own.to_dict("records") for name, value in line.items() if not pd.isna(value)}
+
+
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
+    if name in _NEWER and not path.is_file():
+        return tidy(name, [])
     columns = COLUMNS[name]
     numeric = {key: kind for key, kind in columns.items() if kind not in ("str", "object")}
     text = {key: "str" for key in columns if key not in numeric}

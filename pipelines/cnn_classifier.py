@@ -23,10 +23,11 @@ class CNNClassifier(NetworkClassifier):
     Parameters
     ----------
     model : str, torch.nn.Module or callable, default="lenet5"
-        ``"lenet5"`` (see `eyecraft.features.LeNet5` for where it differs from LeCun 1998), ``"mini"``, a torchvision
-        classification model such as ``"resnet18"``, ``"timm:<name>"`` with the extra; a network, which is copied; or a
-        function that returns one when called with ``(in_channels, n_classes)``. The network gives one score per class:
-        the last layer of named ones, and of modules with another number of outputs, is replaced by a new one.
+        ``"lenet5"`` (see `eyecraft.features.LeNet5` for where it differs from LeCun 1998), ``"convnet"`` (the textbook
+        pattern, normalised: three blocks up to 32 pixels, four above), ``"mini"``, a torchvision classification model
+        such as ``"resnet18"``, ``"timm:<name>"`` with the extra; a network, which is copied; or a function that returns
+        one when called with ``(in_channels, n_classes)``. The network gives one score per class: the last layer of
+        named ones, and of modules with another number of outputs, is replaced by a new one.
     weights : str, path, torchvision weights or None, default=None
         ``"DEFAULT"`` or another of torchvision's names, a ``.safetensors``, ``.pth`` or ``.pt`` file, or None to train
         from scratch. Of a module: None takes it as it is, ``"DEFAULT"`` says that its own weights are pretrained.
@@ -39,19 +40,19 @@ class CNNClassifier(NetworkClassifier):
         Share dropped by the network's dropout layers, or, where there are none, of the inputs of its last layer. None:
         as the network has it.
     image_size : int or (int, int), optional
-        Height and width the images are warped to, pixels; default the model's own: 32 for LeNet-5, 64 for ``mini``, 224
-        for most others. Must be given with networks of your own.
+        Height and width the images are warped to, pixels; default the model's own: 32 for LeNet-5, 64 for ``convnet``
+        and ``mini``, 224 for most others. Must be given with networks of your own.
     color : {"auto", "gray", "rgb"}, default="auto"
-        Channels the network sees. LeNet-5 and networks made by a function are built for gray if every training image is
-        gray; the others take what they are built for.
+        Channels the network sees. LeNet-5, ``convnet`` and networks made by a function are built for gray if every
+        training image is gray; the others take what they are built for.
     weights_dir : path, optional
         Folder looked into before a download; default the environment variable ``EYECRAFT_WEIGHTS``.
     augment : str, callable or None, default="auto"
         Random changes to training images, never in prediction: ``"shift"`` (by up to 1/16 of the sides), ``"flip"``
         (left to right), ``"shift-flip"``, ``"crop-flip"`` (35 to 100 % of the area, enlarged), ``"color"`` (that and
         brightness, contrast, saturation, hue), ``"randaugment"`` (crop-flip and two operations of RandAugment), or a
-        transform of ``torchvision.transforms.v2`` for uint8 images. ``"auto"``: ``"shift"`` for LeNet-5 and networks of
-        your own without weights, else ``"crop-flip"``.
+        transform of ``torchvision.transforms.v2`` for uint8 images. ``"auto"``: ``"shift"`` for LeNet-5, ``convnet``
+        and networks of your own without weights, else ``"crop-flip"``.
     mix : {"mixup", "cutmix", "both", None}, default=None
         Mix each image, and its label, with another of the batch.
     loss : {"cross_entropy", "hinge", "mse"} or callable, default="cross_entropy"
@@ -65,7 +66,8 @@ class CNNClassifier(NetworkClassifier):
     optimizer : {"sgd", "rmsprop", "adam", "adamw"}, default="sgd"
     lr : float, "find" or None, default=None
         Highest rate of learning, that of the last layer. ``"find"`` looks for it first, see `search_rate`. None, of
-        SGD: 0.05 from scratch (0.01 for torchvision's networks without normalisation), 0.01 with pretrained weights.
+        SGD: 0.05 from scratch, 0.01 with pretrained weights; of named networks that do not normalise their batches
+        (AlexNet, VGG, SqueezeNet) a fifth and a tenth of that. Other optimisers have rates of their own.
     momentum : float, default=0.9
         Of ``"sgd"`` and ``"rmsprop"``.
     nesterov : bool, default=True
@@ -80,17 +82,20 @@ class CNNClassifier(NetworkClassifier):
         Let the rate fall to zero along half a cosine; divide it by ten at half and at three quarters of the epochs;
         rise from a 25th and fall to zero (momentum stays); or keep it.
     warmup_epochs : float or None, default=None
-        Epochs, or a part of one, in which the rate rises. None: 30 % of the epochs of ``"one-cycle"``, else 0.
+        Epochs, or a part of one, in which the rate rises. None: 30 % of the epochs of ``"one-cycle"``; 1 with
+        pretrained weights and no batch normalisation; else 0.
     max_epochs : int or None, default=None
-        Runs through the training images. None: 30 for LeNet-5 and networks of your own; with pretrained weights about
-        1000 steps, 5 to 20 epochs; of named networks from scratch about 20,000 steps, 30 to 90 epochs.
+        Runs through the training images. None: 30 for LeNet-5, ``convnet`` and networks of your own; with pretrained
+        weights about 1000 steps, 5 to 20 epochs; of other named networks from scratch about 20,000 steps, 30 to 90
+        epochs.
     batch_size : int, default=64
         Images per step of the optimiser.
     accumulate : int, default=1
         Parts a batch is dealt out in, their gradients summed: less memory, the same step. Where memory runs out all the
         same, the number doubles by itself. Only batch normalisation notices: it sees the parts.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
-        Of convolutions and matrix products; the weights stay float32. ``"float16"`` needs a GPU.
+        Of convolutions and matrix products; the weights stay float32. ``"float16"`` needs a GPU. CPUs with AMX train
+        two to three times as fast with ``"bfloat16"``, CPUs without it more slowly.
     ema_decay : float or None, default=None
         Keep an exponential moving average of the weights, such as 0.999, and answer with it.
     early_stopping : bool, default=False
@@ -158,6 +163,8 @@ class CNNClassifier(NetworkClassifier):
     3. A last image left over joins the batch before it, since one alone cannot be normalised.
     4. A new head of SqueezeNet is not rectified: the ReLU behind it would silence half of the classes for ever.
     5. A pickle carries no optimiser: `partial_fit` after it starts with a new one.
+    6. scikit-learn's callbacks (``set_callbacks``) are told of every epoch of `fit`, with a classifier that can predict
+       already; one that returns True ends the training. `partial_fit` and a search for the rate tell them nothing.
 
     References
     ----------

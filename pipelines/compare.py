@@ -21,7 +21,8 @@ from ._entries import Entry, make_entries
 from ._frames import make_frames
 from ._gallery import Gallery
 from ._material import Material, gather
-from ._measure import Task, failed, measure, measure_elsewhere, peak_memory, runs_in_parallel
+from ._measure import Task, failed, measure, measure_elsewhere, runs_in_parallel
+from ._peaks import largest_of, peak_gpu_memory, peak_memory
 from ._rows import Row
 from ._run_folder import RunFolder
 from ._scoring import Scorer, digests, resolve
@@ -84,7 +85,8 @@ def compare(
     Returns
     -------
     Comparison
-        A pipeline that raised an exception is in ``errors`` and has ``error`` set; the others went on.
+        A pipeline that raised an exception is in ``errors`` and has ``error`` set; the others went on. What answering
+        costs was measured once per pipeline in a pass of its own, see `Comparison.resources`.
 
     Raises
     ------
@@ -206,10 +208,11 @@ class _Run:
             return
         images = self.material.images
         try:
-            with peak_memory() as peak:
+            with peak_memory() as peak, peak_gpu_memory() as gpu_peak:
                 extractors = image_extractors(entry.estimator)
                 extract_once(entry.name, extractors, self._used(), self.n_jobs)
                 costs = stored_costs(extractors, self._used())
+                on_gpu = gpu_peak()
         except Exception as error:
             yield from (failed(task.row, error) for task in tasks)
             return
@@ -219,7 +222,8 @@ class _Run:
         else:
             rows = (measure(task.with_threads(self.n_jobs), images, self.material.labels) for task in tasks)
         for row in rows:
-            row.peak_memory = max(row.peak_memory or 0, peak())
+            row.peak_memory = largest_of(row.peak_memory, peak())
+            row.gpu_memory = largest_of(row.gpu_memory, on_gpu)
             yield row
 
     def _in_processes(self, tasks: list[Task]) -> Iterator[Row]:

@@ -11,6 +11,7 @@ import pandas as pd
 from eyecraft.features._checks import check_choice
 
 from ._exhibits import Exhibit
+from ._frames import tidy
 from ._gallery import Gallery
 from ._saving import as_json, read_comparison, write_comparison
 
@@ -37,10 +38,28 @@ class Comparison:
         the feature store, so their seconds are those measured when they were computed, times the images of the split:
         what the split costs, not what the cache saved.
     costs : DataFrame
-        ``pipeline, stage, seconds_per_image``: "decode" and "extract" per image, "fit" per training image, "predict"
-        per test image.
+        ``pipeline, stage, seconds_per_image``: "decode", "extract" and "predict" per image answered for, "fit" per
+        training image. The first three are the warm ones of `resources` where all pipelines have those, so that all
+        were measured alike; else the means of `seconds`.
     errors : DataFrame
         ``pipeline, split, error, traceback``; splits without an error are not listed.
+    resources : DataFrame
+        What it takes to put a pipeline to use, measured in a pass of its own on up to 32 test images of the first
+        split: on one thread, without the feature store. One row per pipeline; what could not be measured is missing.
+
+        - ``cold_seconds``: from a pickled pipeline in memory to the answer for one image, network weights read and
+          prepared anew; libraries are imported and kernels compiled by then. Of these ``cold_decode, cold_extract`` and
+          ``cold_rest``.
+        - ``warm_seconds``: per image, ``n_images`` of them at once; of these ``warm_decode, warm_extract,
+          warm_predict`` (all that is left). ``single_seconds``: one image at a time, median.
+        - ``answer_memory``: bytes the fitted pipeline takes and those the process grew by while a copy came up and
+          answered for ``n_images`` at once; what was there before, such as libraries, is not counted.
+        - ``gpu_memory``: bytes, largest sum of torch's tensors on one GPU, training included.
+        - ``bytes_per_row``: of one image's features, four a number.
+        - ``model_bytes``: length of the fitted pipeline's pickle, and the weights of networks given by name.
+        - ``multiply_adds``: of the networks inside for one image, up to the last layer tapped.
+
+        Empty in comparisons that an older version saved.
     dataset : dict
         ``name, n_images, class_names, class_counts, fingerprint, licence, citation, source, skipped``.
     protocol : dict
@@ -50,8 +69,8 @@ class Comparison:
     splits : list of (train, test)
         Index arrays into the images.
     exhibits : dict of str to Exhibit
-        By pipeline, what reports show of a bag of visual words (its words, where it samples, how descriptors voted),
-        from the pipeline fitted on the first split. Others have none.
+        By pipeline, what reports show of it, from the pipeline fitted on the first split: `words` (of bags), `sights`
+        (what it sees of test images), `training` (of networks); each None where there is nothing.
     """
 
     pipelines: pd.DataFrame
@@ -66,6 +85,7 @@ class Comparison:
     splits: list[tuple[np.ndarray, np.ndarray]]
     gallery: Gallery
     exhibits: dict[str, Exhibit] = field(default_factory=dict)
+    resources: pd.DataFrame = field(default_factory=lambda: tidy("resources", []))
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a thumbnail of the image at a position.
@@ -157,7 +177,7 @@ class Comparison:
         return cls(**content.pop("frames"), **content)
 
     def _content(self) -> dict[str, Any]:
-        frames = ("pipelines", "scores", "predictions", "seconds", "costs", "errors")
+        frames = ("pipelines", "scores", "predictions", "seconds", "costs", "errors", "resources")
         rest = ("dataset", "protocol", "environment", "splits", "gallery", "exhibits")
         return {
             "frames": {name: getattr(self, name) for name in frames},

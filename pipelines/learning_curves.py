@@ -132,11 +132,13 @@ class LearningCurves:
         if pairs is None:
             crafted = [name for name in names if kinds[name] == "hand-crafted"]
             pairs = [(one, other) for one in crafted for other in names if kinds[other] == "learned"]
+        found = self.scores[self.scores["metric"] == metric]
+        table = found.pivot(index=["pipeline", "split"], columns="size", values="value")
         rows = []
         for first, second in pairs:
             check_choice("pairs", first, names)
             check_choice("pairs", second, names)
-            sizes, differences = self._differences(metric, first, second)
+            sizes, differences = _differences(table, first, second)
             crossing = None
             if len(sizes) > 1 and len(differences):
                 crossing = find_crossing(
@@ -165,16 +167,6 @@ class LearningCurves:
         content = read_tables(Path(folder) / _FILE, "learning curves", _TABLES)
         return cls(**{name: content[name] for name in (*_TABLES, "dataset", "protocol", "environment")})
 
-    def _differences(self, metric: str, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sizes and splits both pipelines have scores for, and second minus first."""
-        found = self.scores[self.scores["metric"] == metric]
-        one, other = (
-            found[found["pipeline"] == name].pivot(index="split", columns="size", values="value")
-            for name in (first, second)
-        )
-        gap = (other - one).dropna(axis="columns", how="all").dropna(axis="index")
-        return gap.columns.to_numpy(float), gap.to_numpy(float)
-
     def _kinds(self) -> dict[str, str]:
         return dict(zip(self.pipelines["name"], self.pipelines["kind"], strict=True))
 
@@ -192,6 +184,14 @@ class LearningCurves:
         means = self.frame().pivot(index="pipeline", columns="size", values="mean")
         lines.append(means.round(3).to_string(na_rep="") if len(means) else "no scores")
         return "\n".join([*lines, *self.crossings()["sentence"]])
+
+
+def _differences(table: pd.DataFrame, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sizes and splits both pipelines have scores for, and second minus first."""
+    if not {first, second} <= set(table.index.get_level_values("pipeline")):
+        return np.empty(0), np.empty((0, 0))
+    gap = (table.loc[second] - table.loc[first]).dropna(axis="columns", how="all").dropna(axis="index")
+    return gap.columns.to_numpy(float), gap.to_numpy(float)
 
 
 def learning_curves(

@@ -62,13 +62,30 @@ class Ranking:
         table = table.rename_axis("pipeline").reset_index()
         return table.sort_values("average_rank", kind="stable", ignore_index=True)
 
+    @property
+    def differ(self) -> bool:
+        """Whether the ranks differ by more than chance: Friedman's test, or Wilcoxon's for two pipelines."""
+        p = self.pairs["p_wilcoxon"].iloc[0] if self.friedman_p is None else self.friedman_p
+        return bool(p <= self.alpha)
+
+    @property
+    def fewest_datasets(self) -> int:
+        """How many data sets it takes at least: with fewer, the same order on all of them is not more than chance."""
+        n_pipelines = self.ranks.shape[1]
+        if n_pipelines == 2:
+            return next(n for n in range(1, 64) if 2.0 ** (1 - n) <= self.alpha)
+        needed = float(stats.chi2.isf(self.alpha, n_pipelines - 1)) / (n_pipelines - 1)
+        return int(np.ceil(needed - 1e-9))
+
     def groups(self, by: str = "nemenyi") -> list[tuple[str, ...]]:
         """Return the bars of a rank diagram: largest runs of neighbours in rank that cannot be told apart.
 
         Parameters
         ----------
         by : "nemenyi" or "wilcoxon"
-            Which p-values to go by; Wilcoxon's are adjusted with Holm's method.
+            Which p-values to go by; Wilcoxon's are adjusted with Holm's method. Nemenyi's test follows only a Friedman
+            test that finds a difference, so without one all pipelines are one group. Two pipelines have Wilcoxon's test
+            alone.
 
         Returns
         -------
@@ -76,7 +93,9 @@ class Ranking:
             At least two pipelines each, best first; groups may overlap, none lies within another.
         """
         check_choice("by", by, ["nemenyi", "wilcoxon"])
-        p = self.pairs["p_nemenyi" if by == "nemenyi" else "p_holm"]
+        if by == "nemenyi" and not self.differ:
+            return [tuple(self.frame()["pipeline"])]
+        p = self.pairs["p_nemenyi" if by == "nemenyi" and self.friedman_p is not None else "p_holm"]
         alike = {frozenset(pair) for pair in self.pairs.loc[p > self.alpha, ["first", "second"]].to_numpy()}
         order, groups, reached = self.frame()["pipeline"].tolist(), [], 0
         for start in range(len(order)):
@@ -131,8 +150,8 @@ def rank(
     Raises
     ------
     ValueError
-        Fewer than two data sets or pipelines, the same data twice, or pipelines or metrics that are not in all of them;
-        the message names what differs.
+        Fewer than two data sets or pipelines, the same data twice, or pipelines, splits or metrics that are not in all
+        of them; the message names what differs.
 
     Notes
     -----
@@ -153,9 +172,9 @@ def rank(
        https://jmlr.org/papers/v7/demsar06a.html
     """
     check_number("alpha", alpha, above=0, at_most=0.5)
-    named = _named(comparisons)
+    named = different(comparisons)
     metric = next(iter(named.values())).protocol["metrics"][0] if metric is None else metric
-    scores = pd.DataFrame({name: _means(name, each, metric) for name, each in named.items()}).T
+    scores = pd.DataFrame({name: mean_scores(name, each, metric) for name, each in named.items()}).T
     _check_complete(scores)
     return ranking_of(scores, metric, alpha)
 
@@ -204,7 +223,8 @@ def _wilcoxon(differences: pd.Series) -> float:
     return float((1 + (np.abs(signs @ ranks) >= abs(ranks @ np.sign(values)) - 1e-9).sum()) / (1 + len(signs)))
 
 
-def _named(comparisons: Any) -> "dict[str, Comparison]":
+def different(comparisons: Any) -> "dict[str, Comparison]":
+    """Return comparisons by name; raises ``ValueError`` for fewer than two data sets, or the same one twice."""
     if isinstance(comparisons, Mapping):
         named = {str(name): comparison for name, comparison in comparisons.items()}
     else:
@@ -226,12 +246,18 @@ def _named(comparisons: Any) -> "dict[str, Comparison]":
     return named
 
 
-def _means(name: str, comparison: "Comparison", metric: str) -> pd.Series:
+def mean_scores(name: str, comparison: "Comparison", metric: str) -> pd.Series:
+    """Return the mean over splits of every pipeline; missing where a split is: means over unlike splits do not compare.
+
+    *name* is that of the data set, for the error.
+    """
     if metric not in comparison.protocol["metrics"]:
         had = ", ".join(map(repr, comparison.protocol["metrics"]))
         raise ValueError(f"all data sets need the metric {metric!r}; {name!r} has {had}")
     scores = comparison.scores[comparison.scores["metric"] == metric]
-    return scores.groupby("pipeline", sort=False)["value"].mean().reindex(comparison.pipelines["name"])
+    values = scores.groupby("pipeline", sort=False)["value"]
+    whole = values.mean().where(values.count() == comparison.protocol["n_splits"])
+    return whole.reindex(comparison.pipelines["name"])
 
 
 def _check_complete(scores: pd.DataFrame) -> None:
@@ -239,6 +265,8 @@ def _check_complete(scores: pd.DataFrame) -> None:
     if missing:
         shown = "; ".join(f"{pipeline!r} has no score on {dataset!r}" for pipeline, dataset in missing[:5])
         more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise ValueError(f"ranks need every pipeline on every data set: {shown}{more}. Compare the same ones on each")
+        raise ValueError(
+            f"ranks need every pipeline on every split of every data set: {shown}{more}. Compare the same ones on each"
+        )
     if scores.shape[1] < 2:
         raise ValueError(f"ranks need at least 2 pipelines; got {scores.shape[1]}")

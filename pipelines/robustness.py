@@ -101,13 +101,16 @@ class Robustness:
         """
         curves = self.frame(metric)
         kinds = list(self.protocol["levels"])
+        ordered = curves.sort_values("step", kind="stable")
+        clean = ordered[ordered["step"] == 0].drop_duplicates("pipeline").set_index("pipeline")["value"]
+        found = {
+            place: curve.to_numpy(float) for place, curve in ordered.groupby(["pipeline", "perturbation"])["value"]
+        }
         rows = []
         for name, kind in zip(self.pipelines["name"], self.pipelines["kind"], strict=True):
-            own = curves[curves["pipeline"] == name]
-            clean = own.loc[own["step"] == 0, "value"]
-            row = {"pipeline": name, "kind": kind, "clean": float(clean.iloc[0]) if len(clean) else float("nan")}
+            row = {"pipeline": name, "kind": kind, "clean": float(clean.get(name, float("nan")))}
             for one in kinds:
-                curve = own[own["perturbation"] == one].sort_values("step")["value"].to_numpy(float)
+                curve = found.get((name, one), ())
                 whole = len(curve) == len(self.protocol["levels"][one]) + 1
                 row[one] = area(curve) if whole else float("nan")
             row["mean"] = float(np.mean([row[one] for one in kinds]))

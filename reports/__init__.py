@@ -5,20 +5,24 @@ only lay out what `collect` gathers: one plain dictionary of words, numbers and 
 
 Figures of their own follow scikit-learn's displays: ``ScoreDisplay.from_comparison(comparison)`` draws with matplotlib
 and ``.frame()`` gives the numbers back. matplotlib is loaded only when something is drawn with it.
-`VisualWordsDisplay`, `SamplingDisplay` and `VoteMapDisplay` look into a bag of visual words.
+`VisualWordsDisplay`, `SamplingDisplay` and `VoteMapDisplay` look into a bag of visual words; `FeatureViewDisplay` draws
+what an extractor sees of an image.
 """
 
 from .ablation_display import AblationDisplay, ablation_table
 from .accuracy_cost_display import AccuracyCostDisplay
 from .collect import collect
 from .confusion_display import ConfusionDisplay
+from .feature_view_display import FeatureViewDisplay
 from .filters_display import FiltersDisplay
 from .html import render_html, write_html
 from .learning_curve_display import LearningCurveDisplay
 from .markdown import render_markdown, write_markdown
+from .matrix_page import matrix_table, write_matrix_report
 from .per_class_display import PerClassDisplay
 from .probe_display import ProbeDisplay
 from .probe_report import probe_table, write_probe_report
+from .rank_display import RankDisplay
 from .report import write_report
 from .robustness_display import RobustnessDisplay
 from .run_differences import RunDifferences
@@ -34,10 +38,12 @@ __all__ = [
     "AblationDisplay",
     "AccuracyCostDisplay",
     "ConfusionDisplay",
+    "FeatureViewDisplay",
     "FiltersDisplay",
     "LearningCurveDisplay",
     "PerClassDisplay",
     "ProbeDisplay",
+    "RankDisplay",
     "RobustnessDisplay",
     "RunDifferences",
     "SamplingDisplay",
@@ -48,12 +54,14 @@ __all__ = [
     "VoteMapDisplay",
     "ablation_table",
     "collect",
+    "matrix_table",
     "probe_table",
     "render_html",
     "render_markdown",
     "score_table",
     "write_html",
     "write_markdown",
+    "write_matrix_report",
     "write_probe_report",
     "write_report",
 ]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from eyecraft.pipelines._frames import COLUMNS, timed_apart
 from eyecraft.pipelines.pareto import pareto_front
 
+from ._cost_table import add_prices
 from ._format import missing
 
 if TYPE_CHECKING:
@@ -60,12 +62,18 @@ def collect_rows(comparison: Comparison, metric: str | None = None) -> list[dict
     list of dict
         Keys ``name, kind, title, citation, parameters, n_features, peak_memory`` (bytes), ``mean, sd, values`` (one per
         split, None where missing) of the sorting metric, ``scores`` (the same for every metric), ``seconds`` (per
-        image, by stage), ``seconds_per_image`` (decode + extract + predict), ``fit_seconds`` (mean per split),
-        ``n_done``, ``complete``, ``on_front`` (no pipeline is both better and cheaper), ``error`` and ``errors``.
+        image, by stage), ``seconds_per_image`` (decode + extract + predict), ``timed_apart`` (whether these are those
+        of the pass of their own, as for all rows or none), ``resources`` (as in `Comparison.resources`, None where
+        missing), ``prices`` (see `add_prices`), ``fit_seconds`` (mean per split), ``n_done``, ``complete``,
+        ``on_front`` (no pipeline is both better and cheaper), ``error`` and ``errors``.
     """
     metric = main_metric(comparison, metric)
     rows = [_row(comparison, entry, metric) for entry in comparison.pipelines.to_dict("records")]
+    apart = timed_apart(comparison.costs["pipeline"], comparison.resources)
+    for row in rows:
+        row["timed_apart"] = apart
     _mark_front(rows)
+    add_prices(rows)
     return sorted(rows, key=lambda row: (not row["complete"], row["mean"] is None, -(row["mean"] or 0.0)))
 
 
@@ -91,6 +99,7 @@ def _row(comparison: Comparison, entry: dict[str, Any], metric: str) -> dict[str
         "scores": scores,
         "seconds": seconds,
         "seconds_per_image": sum(on_path) if on_path else None,
+        "resources": _resources(comparison.resources, name),
         "fit_seconds": float(fits.mean()) if len(fits) else None,
         "n_done": n_done,
         "complete": n_done > 0 and n_done == n_splits,
@@ -133,6 +142,16 @@ def _seconds(costs: pd.DataFrame, name: str) -> dict[str, float]:
     found = costs[costs["pipeline"] == name]
     pairs = zip(found["stage"], found["seconds_per_image"], strict=True)
     return {str(stage): float(value) for stage, value in pairs if not missing(value)}
+
+
+def _resources(resources: pd.DataFrame, name: str) -> dict[str, float | int | None]:
+    """Return what is known of a pipeline's needs, under the names of the columns."""
+    columns = {column: kind for column, kind in COLUMNS["resources"].items() if column != "pipeline"}
+    found: dict[Any, Any] = next(iter(resources[resources["pipeline"] == name].to_dict("records")), {})
+    known = {column: found[column] for column in columns if not missing(found.get(column))}
+    return dict.fromkeys(columns) | {
+        column: float(value) if columns[column] == "float64" else int(value) for column, value in known.items()
+    }
 
 
 def _errors(errors: pd.DataFrame, name: str) -> list[dict[str, Any]]:

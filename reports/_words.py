@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._exhibits import parts_of
 from ._format import names_text, plural
 from ._words_pictures import heat_map, heat_over, picture_uri, places_in_picture, strip
 from ._words_sampling import grid_step, sampling_marks
 
 if TYPE_CHECKING:
-    from eyecraft.pipelines._exhibits import Exhibit, Sample
+    from eyecraft.pipelines._exhibit_words import Sample, WordExhibit
     from eyecraft.pipelines.comparison import Comparison
 
 _MOST_BYTES = 2400  # of the patches of one word: 48 of them stay below 160 kB in the page
@@ -35,12 +36,12 @@ _SUM = (
 )
 
 
-def exhibits_of(comparison: Comparison) -> dict[str, Exhibit]:
-    """Return the exhibits by pipeline; none for comparisons that know of none."""
-    return getattr(comparison, "exhibits", None) or {}
+def exhibits_of(comparison: Comparison) -> dict[str, WordExhibit]:
+    """Return the visual words by pipeline; none for comparisons that know of none."""
+    return parts_of(comparison, "words")
 
 
-def exhibit_for(comparison: Comparison, pipeline: str | None) -> tuple[str, Exhibit]:
+def exhibit_for(comparison: Comparison, pipeline: str | None) -> tuple[str, WordExhibit]:
     """Return the name and the exhibit of a pipeline; the first that has one unless told.
 
     Raises
@@ -58,7 +59,7 @@ def exhibit_for(comparison: Comparison, pipeline: str | None) -> tuple[str, Exhi
     return name, found[name]
 
 
-def sample_of(exhibit: Exhibit, sample: int) -> Sample:
+def sample_of(exhibit: WordExhibit, sample: int) -> Sample:
     """Return a sample image by its number; raises ``ValueError`` if there is none."""
     if not 0 <= sample < len(exhibit.samples):
         raise ValueError(f"sample must be from 0 to {len(exhibit.samples) - 1}; got {sample!r}")
@@ -85,7 +86,7 @@ def collect_words(comparison: Comparison, names: list[str], *, pictures: bool = 
     return [_one(name, found[name], pictures) for name in names if name in found]
 
 
-def _one(name: str, exhibit: Exhibit, pictures: bool) -> dict[str, Any]:
+def _one(name: str, exhibit: WordExhibit, pictures: bool) -> dict[str, Any]:
     about = exhibit.about
     grids = names_text([_by(rows, columns) for rows, columns in about["pyramid"]])
     what = "Gaussians" if about["encoding"] == "fisher" else "words"
@@ -108,7 +109,7 @@ def _by(one: int, other: int) -> str:
     return f"{one:,} × {other:,}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _word(exhibit: Exhibit, k: int, pictures: bool) -> dict[str, Any]:
+def _word(exhibit: WordExhibit, k: int, pictures: bool) -> dict[str, Any]:
     n_patches = int((exhibit.sources[k] >= 0).sum())
     patches = exhibit.patches[k, :n_patches]
     return {
@@ -123,7 +124,7 @@ def _word(exhibit: Exhibit, k: int, pictures: bool) -> dict[str, Any]:
     }
 
 
-def _sampling(exhibit: Exhibit, pictures: bool) -> dict[str, Any]:
+def _sampling(exhibit: WordExhibit, pictures: bool) -> dict[str, Any]:
     sample, about = exhibit.samples[0], exhibit.about
     x, y, widths = places_in_picture(sample)
     places = np.stack([x, y, widths, sample.places[:, 3]], axis=1)

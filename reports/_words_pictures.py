@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eyecraft.pipelines._exhibit_pictures import smallest_webp
+
 from ._thumbnails import data_uri
 
 if TYPE_CHECKING:
-    from eyecraft.pipelines._exhibits import Sample
+    from eyecraft.pipelines._exhibit_words import Sample
 
 FOR, AGAINST = (240, 138, 24), (122, 70, 190)
 """Orange and purple: told apart by colour-blind readers, and on grey."""
@@ -88,14 +89,7 @@ def heat_over(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 def picture_uri(pixels: np.ndarray, most: int = 9000) -> str:
     """Write ``uint8 (height, width, 3)`` pixels as a WebP ``data:`` URI, of at most so many bytes if that can be."""
-    from PIL import Image
-
-    for quality in _QUALITIES:
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "WEBP", quality=quality, method=4)
-        if stream.tell() <= most:
-            break
-    return data_uri(stream.getvalue(), "webp")
+    return data_uri(smallest_webp(pixels, _QUALITIES, most), "webp")
 
 
 def mosaic(patches: np.ndarray, columns: int, gap: int = 3, between: int = 14) -> tuple[np.ndarray, np.ndarray]:

@@ -171,10 +171,18 @@ def headline(result: AblationResult, *, metric: str = "balanced_accuracy") -> st
     if worst["lost"] <= 0:
         return "Nothing was lost with any of these layers: on so few images depth does not pay."
     share = 100 * worst["dropped_share"]
+    weights = f"{share:.0f} % of its weights" if share >= 0 else f"gains {-share:.0f} % more weights"
+    most = f", the most of {plural(len(rows), 'variant')}" if len(rows) > 1 else ""
     return (
-        f"{worst['variant'].capitalize()}, the network loses {difference_text(worst['lost'], metric)}, the most of "
-        f"{plural(len(rows), 'variant')}, and {share:.0f} % of its weights."
+        f"{_without(worst['variant'])} the network loses {difference_text(worst['lost'], metric)}{most}, and {weights}."
     )
+
+
+def _without(variant: str) -> str:
+    """Write ``without 3, 4, 6`` as the beginning of a sentence: ``Without layers 3, 4 and 6``."""
+    layers = variant.removeprefix("without ").split(", ")
+    several = f"layers {', '.join(layers[:-1])} and {layers[-1]}"
+    return f"Without {several if len(layers) > 1 else f'layer {layers[0]}'}"
 
 
 def _lost(value: float, sd: float, metric: str) -> str:

@@ -13,12 +13,17 @@ from ._outcomes import collect_confusion, collect_examples, collect_per_class, m
 from ._plain import plain
 from ._rows import collect_rows, main_metric, metric_names, split_count
 from ._run_record import collect_record
+from ._sights import collect_sights
+from ._studies import collect_studies
+from ._studies_clean import clean_positions
 from ._thumbnails import collect_thumbnails
+from ._training import collect_training
 from ._verdicts import collect_verdicts
 from ._words import collect_words
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
+    from eyecraft.pipelines.studies import Studies
 
 MOST_SAMPLES = 120
 """At most so many sample images in the card of the data set."""
@@ -30,7 +35,9 @@ MOST_PAIRS = 6
 """How many of the most confused pairs are shown for each pipeline."""
 
 
-def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bool = True) -> dict[str, Any]:
+def collect(
+    comparison: Comparison, *, metric: str | None = None, thumbnails: bool = True, studies: Studies | None = None
+) -> dict[str, Any]:
     """Gather all that a report draws into one plain dictionary (strings, numbers, lists: fit for JSON).
 
     Parameters
@@ -40,13 +47,17 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
         The metric that sorts the table; the first one measured unless told.
     thumbnails : bool
         Whether to encode sample images; without them a report is text and numbers only.
+    studies : Studies, optional
+        Learning curves, robustness and what is known about the data.
 
     Returns
     -------
     dict
         ``answer`` (what the numbers say, in words), ``verdicts`` (on every pair), ``metric``, ``metrics``,
         ``n_splits``, ``rows`` (best first), ``per_class``, ``confusion`` (``classes``, ``counts`` and ``pairs``),
-        ``examples``, ``words`` (of pipelines with visual words), ``dataset``, ``protocol``, ``environment``,
+        ``examples``, ``words`` (of pipelines with visual words), ``sights`` (what each feature sees), ``training`` (of
+        networks), ``curves``, ``robustness`` and ``clean`` (from the studies; None without), ``dataset``,
+        ``protocol``, ``environment``,
         ``record`` (what it takes to repeat the run and to set it against another) and ``thumbnails``
         (``str(position)`` -> ``src, width, height, tiny``).
 
@@ -58,8 +69,9 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
     metric = main_metric(comparison, metric)
     n_splits = split_count(comparison)
     rows = collect_rows(comparison, metric)
+    names = [row["name"] for row in rows]
     found = collect_verdicts(comparison, rows, metric)
-    confusion = collect_confusion(comparison, [row["name"] for row in rows])
+    confusion = collect_confusion(comparison, names)
     examples = collect_examples(comparison, rows)
     by_class = examples.pop("by_class")
     confusion["pairs"] = {
@@ -76,7 +88,10 @@ def collect(comparison: Comparison, *, metric: str | None = None, thumbnails: bo
         "per_class": collect_per_class(comparison, confusion),
         "confusion": confusion,
         "examples": examples,
-        "words": collect_words(comparison, [row["name"] for row in rows], pictures=thumbnails),
+        "words": collect_words(comparison, names, pictures=thumbnails),
+        "sights": collect_sights(comparison, names, pictures=thumbnails),
+        "training": collect_training(comparison, names),
+        **collect_studies(comparison, studies, metric),
         "dataset": _dataset(comparison.dataset, by_class),
         "protocol": dict.fromkeys(_PROTOCOL) | plain(comparison.protocol),
         "environment": {"date": None} | plain(comparison.environment),
@@ -136,4 +151,4 @@ def _positions(collected: dict[str, Any]) -> set[int]:
     positions |= {index for sample in collected["dataset"]["samples"] for index in sample["indices"]}
     for pairs in collected["confusion"]["pairs"].values():
         positions |= {pair[key] for pair in pairs for key in ("index", "like") if pair[key] is not None}
-    return positions
+    return positions | clean_positions(collected["clean"])

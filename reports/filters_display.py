@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from eyecraft.pipelines._exhibit_training import (
+    BESIDE,
+    MOST_FILTERS,
+    filter_lengths,
+    filter_pictures,
+    first_filters,
+    most_changed,
+)
+
 from ._figures import axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST = 64  # filters in a square
-_BESIDE = 16  # filters in the row of an epoch
 _GAP = 1  # pixels of a filter between two of them
 
 
@@ -81,7 +88,11 @@ class FiltersDisplay:
         check_is_fitted(classifier, "module_")
         title = classifier.settings_.model
         if not evolution:
-            return cls({len(classifier.history_): _first_filters(classifier.module_)}, title=title).plot(ax)
+            filters = first_filters(classifier.module_)
+            if filters is None:
+                kind = type(classifier.module_).__name__
+                raise ValueError(f"{kind} has no convolution, so that there are no filters to draw.")
+            return cls({len(classifier.history_): filters}, title=title).plot(ax)
         if not classifier.filters_:
             raise ValueError(
                 "The classifier kept no filters in training, so that there is nothing of earlier epochs to draw. Train "
@@ -98,8 +109,8 @@ class FiltersDisplay:
                     {
                         "epoch": epoch,
                         "filter": np.arange(len(values)),
-                        "norm": _lengths(values),
-                        "change": _lengths(values - first),
+                        "norm": filter_lengths(values),
+                        "change": filter_lengths(values - first),
                     }
                 )
                 for epoch, values in self.filters.items()
@@ -139,12 +150,11 @@ class FiltersDisplay:
         """Return the picture (height, width, 3) in [0, 1] and the height of a row."""
         epochs = list(self.filters.values())
         if len(epochs) == 1:
-            shown = _pictures(epochs[0][:_MOST])
+            shown = filter_pictures(epochs[0][:MOST_FILTERS])
             columns = int(np.ceil(np.sqrt(len(shown))))
         else:
-            change = _lengths(epochs[-1] - epochs[0])
-            chosen = np.sort(np.argsort(-change, kind="stable")[:_BESIDE])
-            shown = np.concatenate([_pictures(values[chosen]) for values in epochs])
+            chosen = most_changed(self.filters, BESIDE)
+            shown = np.concatenate([filter_pictures(values[chosen]) for values in epochs])
             columns = len(chosen)
         n, height, width = shown.shape[:3]
         rows = -(-n // columns)
@@ -153,23 +163,3 @@ class FiltersDisplay:
             top, left = number // columns * (height + _GAP), number % columns * (width + _GAP)
             sheet[top : top + height, left : left + width] = picture
         return sheet, height + _GAP
-
-
-def _pictures(filters: np.ndarray) -> np.ndarray:
-    """Return (n, height, width, 3) in [0, 1], zero weights being 0.5; other than three channels become their mean."""
-    maps = filters if filters.shape[1] == 3 else filters.mean(axis=1, keepdims=True).repeat(3, axis=1)
-    largest = np.abs(maps).max(axis=(1, 2, 3), keepdims=True)
-    scaled = maps / np.where(largest > 0, largest, 1)
-    return (0.5 + 0.5 * scaled).transpose(0, 2, 3, 1)
-
-
-def _lengths(filters: np.ndarray) -> np.ndarray:
-    return np.sqrt((filters.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
-
-
-def _first_filters(network: Any) -> np.ndarray:
-    """Return the weights of the first convolution."""
-    for part in network.modules():
-        if type(part).__name__ == "Conv2d":
-            return np.asarray(part.weight.detach().float().cpu().numpy())
-    raise ValueError(f"{type(network).__name__} has no convolution, so that there are no filters to draw.")

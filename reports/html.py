@@ -16,6 +16,7 @@ from ._charts import class_gaps, cost_chart, matrix_view, score_strips
 from ._files import write_text
 from ._palette import RIGHT, WRONG
 from ._run_record import RECORD_ID
+from ._studies_charts import curve_chart, line_looks, small_charts
 from ._thumbnails import confusion_png
 from .collect import collect
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from eyecraft.pipelines.comparison import Comparison
+    from eyecraft.pipelines.studies import Studies
 
 
 def _unbroken(write: Callable[..., str]) -> Callable[..., str]:
@@ -64,7 +66,7 @@ FIRST_MATRICES = 6
 """So many confusion matrices are open; those of further pipelines are folded away."""
 
 
-def write_html(comparison: Comparison, path: str | Path) -> Path:
+def write_html(comparison: Comparison, path: str | Path, *, studies: Studies | None = None) -> Path:
     """Write the report of a comparison as one HTML file, complete or not at all.
 
     Parameters
@@ -72,12 +74,14 @@ def write_html(comparison: Comparison, path: str | Path) -> Path:
     comparison : Comparison
     path : str or Path
         The file to write; its folder is made if need be. An older file of that name is replaced.
+    studies : Studies, optional
+        Learning curves, robustness and what is known about the data.
 
     Returns
     -------
     Path
     """
-    return write_text(path, render_html(collect(comparison)))
+    return write_text(path, render_html(collect(comparison, studies=studies)))
 
 
 def render_html(collected: dict[str, Any]) -> str:
@@ -144,6 +148,18 @@ def _lay_out(collected: dict[str, Any]) -> dict[str, Any]:
         "gaps": class_gaps(collected["per_class"], duel["left"], duel["right"]) if duel else None,
         "matrices": matrices,
         "class_order": _hardest_first(collected["per_class"]),
+        **_lay_out_studies(collected),
+    }
+
+
+def _lay_out_studies(collected: dict[str, Any]) -> dict[str, Any]:
+    """Compute where learning curves and curves under perturbations go: for a wide page and for a phone."""
+    looks, curves, robust = line_looks(collected), collected["curves"], collected["robustness"]
+    sizes = ((760, 400), (380, 360)) if curves else ()
+    laid_out = [curve_chart(curves, width, height, looks) for width, height in sizes]
+    return {
+        "curves": [chart for chart in laid_out if chart],
+        "robustness": [small_charts(robust, *size, looks) for size in ((280, 190), (200, 170))] if robust else [],
     }
 
 

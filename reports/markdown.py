@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._charts import class_gaps
+from ._cost_markdown import cost_section
 from ._files import write_text
 from ._format import (
     DASH,
@@ -21,15 +22,19 @@ from ._format import (
     spread_text,
 )
 from ._markup import block, code, folded, plain, table
+from ._sights_markdown import sights_section
+from ._studies_markdown import clean_section, curves_section, robustness_section
+from ._training_markdown import training_section
 from ._verdicts_markdown import against_best, interval, verdicts_section
 from ._words_markdown import words_section
 from .collect import collect
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
+    from eyecraft.pipelines.studies import Studies
 
 
-def write_markdown(comparison: Comparison, path: str | Path) -> Path:
+def write_markdown(comparison: Comparison, path: str | Path, *, studies: Studies | None = None) -> Path:
     """Write the report of a comparison as one Markdown file, complete or not at all.
 
     Parameters
@@ -37,12 +42,14 @@ def write_markdown(comparison: Comparison, path: str | Path) -> Path:
     comparison : Comparison
     path : str or Path
         The file to write; its folder is made if need be. An older file of that name is replaced.
+    studies : Studies, optional
+        Learning curves, robustness and what is known about the data.
 
     Returns
     -------
     Path
     """
-    return write_text(path, render_markdown(collect(comparison, thumbnails=False)))
+    return write_text(path, render_markdown(collect(comparison, thumbnails=False, studies=studies)))
 
 
 def render_markdown(collected: dict[str, Any]) -> str:
@@ -61,11 +68,16 @@ def render_markdown(collected: dict[str, Any]) -> str:
         _data,
         _scores,
         verdicts_section,
-        _costs,
+        cost_section,
+        curves_section,
+        robustness_section,
         _classes,
         _confusion,
         _images,
+        sights_section,
         words_section,
+        training_section,
+        clean_section,
         _failures,
         _methods,
         _protocol,
@@ -169,37 +181,6 @@ def _split_table(c: dict[str, Any]) -> str:
         if row["mean"] is not None
     ]
     return table(head, rows) if rows else ""
-
-
-def _costs(c: dict[str, Any]) -> list[str]:
-    rows = [row for row in c["rows"] if row["seconds"] and row["mean"] is not None]
-    if not rows:
-        return ["## Accuracy against cost", "No pipeline has both a score and a time."]
-    rows.sort(key=lambda row: row["seconds_per_image"] or 0.0)
-    head = [
-        "Pipeline, cheapest first",
-        "decode",
-        "extract",
-        "predict",
-        "sum",
-        plain(metric_words(c["metric"])),
-        "unbeaten",
-    ]
-    cells = [
-        [
-            _named(row),
-            *(seconds_text(row["seconds"].get(stage)) for stage in ("decode", "extract", "predict")),
-            seconds_text(row["seconds_per_image"]),
-            score_text(row["mean"], c["metric"]),
-            "yes" if row["on_front"] else "",
-        ]
-        for row in rows
-    ]
-    return [
-        "## Accuracy against cost",
-        "Time per image by stage. *Unbeaten*: no other pipeline is both better and cheaper.",
-        table(head, cells),
-    ]
 
 
 def _classes(c: dict[str, Any]) -> list[str]:

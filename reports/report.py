@@ -12,9 +12,12 @@ from .markdown import render_markdown
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
+    from eyecraft.pipelines.studies import Studies
 
 
-def write_report(comparison: Comparison, folder: str | Path, *, metric: str | None = None) -> dict[str, Path]:
+def write_report(
+    comparison: Comparison, folder: str | Path, *, metric: str | None = None, studies: Studies | None = None
+) -> dict[str, Path]:
     """Write ``report.html`` and ``report.md``; each appears whole or not at all.
 
     Parameters
@@ -24,6 +27,8 @@ def write_report(comparison: Comparison, folder: str | Path, *, metric: str | No
         Made if it is not there. Older reports in it are replaced.
     metric : str, optional
         The metric that sorts the table; the first one measured unless told.
+    studies : Studies, optional
+        What `eyecraft.pipelines.studies.study` found; by default what *folder* holds of it.
 
     Returns
     -------
@@ -37,6 +42,10 @@ def write_report(comparison: Comparison, folder: str | Path, *, metric: str | No
     ValueError
         If `metric` was not measured.
     """
-    collected = collect(comparison, metric=metric)
+    if studies is None:
+        from eyecraft.pipelines.studies import Studies as Kept
+
+        studies = Kept.load(folder, comparison)
+    collected = collect(comparison, metric=metric, studies=studies)
     pages = {"html": render_html(collected), "md": render_markdown(collected)}
     return {kind: write_text(Path(folder) / f"report.{kind}", page) for kind, page in pages.items()}

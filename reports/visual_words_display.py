@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eyecraft.pipelines._exhibits import Exhibit
+    from eyecraft.pipelines._exhibit_words import WordExhibit
     from eyecraft.pipelines.comparison import Comparison
 
 _WORDS_BESIDE = 4
@@ -26,8 +26,8 @@ class VisualWordsDisplay:
 
     Parameters
     ----------
-    exhibit : Exhibit
-        From ``comparison.exhibits``.
+    exhibit : WordExhibit
+        From ``comparison.exhibits[pipeline].words``.
     pipeline : str
 
     Attributes
@@ -47,7 +47,7 @@ class VisualWordsDisplay:
     ax_: Axes
     figure_: Figure
 
-    def __init__(self, exhibit: Exhibit, *, pipeline: str = "") -> None:
+    def __init__(self, exhibit: WordExhibit, *, pipeline: str = "") -> None:
         self.exhibit = exhibit
         self.pipeline = pipeline
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eyecraft.pipelines._exhibits import Sample
+    from eyecraft.pipelines._exhibit_words import Sample
     from eyecraft.pipelines.comparison import Comparison
 
 
@@ -25,7 +25,7 @@ class VoteMapDisplay:
     Parameters
     ----------
     sample : Sample
-        With votes; from ``comparison.exhibits[pipeline].samples``.
+        With votes; from ``comparison.exhibits[pipeline].words.samples``.
     pipeline : str
 
     Attributes

@@ -13,11 +13,13 @@ from torch import nn
 
 from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole
 
+from .chain import Chain
+
 POOLINGS = ("max", "average", None)
 CONVNET_IMAGE_SIZE = 32  # pixels
 
 
-class ConvNet(nn.Sequential):
+class ConvNet(Chain):
     """[(convolution - ReLU) x N - pooling?] x M - (fully connected - ReLU) x K - fully connected.
 
     The layers are called ``conv1_1, relu1_1, conv1_2, ..., pool1, conv2_1, ..., flatten, fc1, fc1_relu, ..., output``.
@@ -94,6 +96,8 @@ class ConvNet(nn.Sequential):
     ['conv1_1', 'relu1_1', 'pool1', 'conv2_1', 'relu2_1', 'pool2', 'flatten', 'fc1', 'fc1_relu', 'output']
     >>> network.fc1.in_features  # 8 filters, 28 pixels halved twice
     392
+    >>> len(network[:3])  # the first block
+    3
     """
 
     def __init__(

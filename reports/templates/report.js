@@ -37,7 +37,7 @@
     });
   }
 
-  const groups = ".samples, .examples, .pairs, .pair";
+  const groups = ".samples, .examples, .pairs, .pair, .twins";
   const pictures = [...document.querySelectorAll("img.thumb, .look .pair img")];
   if (!pictures.length || typeof HTMLDialogElement !== "function") return;
   const dialog = document.createElement("dialog");

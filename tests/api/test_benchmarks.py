@@ -11,8 +11,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 SMALLER = {
     "bench_linear_svm.py": ["--small"],
     "caltech101.py": ["--help"],
+    "finetune.py": ["--help"],
     "false_alarms.py": ["--runs", "2"],
+    "precision.py": ["--help"],
     "pretrain.py": ["--help"],
+    "small_photographs.py": ["--help"],
 }
 SCRIPTS = sorted(path.name for path in FOLDER.glob("[!_]*.py"))
 

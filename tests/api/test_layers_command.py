@@ -44,6 +44,17 @@ def test_image_size(run: Run) -> None:
     assert "64 x 29 x 39" in run("alexnet", "--image-size", "120x160")
 
 
+def test_our_own_networks(run: Run) -> None:
+    """LeNet-5 has one size, the convnet is made for the image."""
+    assert "61,706" in run("lenet5")
+    out = run("convnet")
+    assert "convnet, image 3 x 64 x 64" in out
+    assert "conv4_2" in out
+    out = run("convnet", "--image-size", "32x28")
+    assert "128 x 4 x 3" in out
+    assert "conv4_2" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

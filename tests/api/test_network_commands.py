@@ -74,7 +74,7 @@ def test_train_and_ask(run: Run, bars: Path, tmp_path: Path) -> None:
 
 
 def test_convnet_is_kept_with_its_shape(run: Run, bars: Path, tmp_path: Path) -> None:
-    """A network that is made by a function comes back without being given again."""
+    """A network that is made for the size of the images comes back without being given again."""
     done = run("finetune", bars, *TINY, "--model", "convnet", "--epochs", "1", "--image-size", "32", "--out", "net")
     assert done.exit_code == 0, done.output
     done = run("predict", "net", bars / "dark" / "0.png", "--format", "json", "--device", "cpu")
@@ -104,9 +104,20 @@ def test_stopped_and_gone_on(run: Run, bars: Path, tmp_path: Path, monkeypatch: 
     assert run("finetune", bars, *TINY, "--out", "whole").exit_code == 0
     ours, whole = (load_file(tmp_path / name / "network.safetensors") for name in ("net", "whole"))
     assert all(bool((ours[key] == whole[key]).all()) for key in whole)
-    other = run("finetune", bars, *TINY, "--lr", "0.01", "--out", "net")
+
+
+def test_checkpoint_goes_when_the_network_is_there(run: Run, bars: Path, tmp_path: Path) -> None:
+    """Unless asked to stay: then the same command has nothing to do, and another one is told what differs."""
+    short = (*TINY, "--epochs", "1", "--out", "net")
+    assert run("finetune", bars, *short).exit_code == 0
+    assert not (tmp_path / "net" / "checkpoint").exists()
+    again = run("finetune", bars, *short)
+    assert "holds a trained network already" in str(again.exception)
+    assert run("finetune", bars, *short, "--overwrite", "--keep-checkpoint").exit_code == 0
+    other = run("finetune", bars, *short, "--lr", "0.01")
     assert "lr was 0.05 and is 0.01" in str(other.exception)
-    assert run("finetune", bars, *TINY, "--lr", "0.01", "--out", "net", "--overwrite").exit_code == 0
+    assert run("finetune", bars, *short).exit_code == 0
+    assert not (tmp_path / "net" / "checkpoint").exists()
 
 
 def test_everything_is_trained_on(run: Run, bars: Path) -> None:
@@ -140,13 +151,14 @@ def test_mistakes(run: Run, bars: Path, arguments: tuple[str, ...], message: str
 
 
 def test_ablation(run: Run, bars: Path, tmp_path: Path) -> None:
-    """A table of variants, and the numbers in a folder; interrupted, it says how to go on."""
+    """A table of variants; the numbers and a page in a folder."""
     options = ("--removed", "3-4-6-7", "--epochs", "1", "--batch-size", "8", "--folds", "2", "--device", "cpu")
     done = run("ablate", bars, *options, "--jobs", "1", "--out", "depth")
     assert done.exit_code == 0, done.output
     assert "without 3, 4, 6, 7" in done.output
     assert "84 %" in done.output  # of the weights
     rows = json.loads((tmp_path / "depth" / "ablation.json").read_text("utf-8"))["table"]
+    assert "without 3, 4, 6, 7" in (tmp_path / "depth" / "ablation.html").read_text("utf-8")
     assert [row["variant"] for row in rows] == ["all layers", "without 3, 4, 6, 7"]
     assert all(row["n_splits"] == 2 for row in rows)
 

@@ -169,7 +169,7 @@ def test_terminal_table_and_headline(invented: AblationResult) -> None:
     for part in ("[b]pictures", "without 7", "900", "10 %", "82.0 %", "+3.0 ± 1.4", "without 3, 4 failed: ValueError"):
         assert part in text
     assert headline(invented, metric="accuracy") == (
-        "Without 7, the network loses 3.0 points, the most of 1 variant, and 10 % of its weights."
+        "Without layer 7 the network loses 3.0 points, and 10 % of its weights."
     )
 
 

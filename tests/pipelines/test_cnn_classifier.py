@@ -309,7 +309,7 @@ def test_labels_that_cannot_be(labels: Any, message: str, strokes: tuple[np.ndar
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"model": "lenet"}, "`model` must be 'lenet5', 'mini'.*; got 'lenet'; did you mean 'lenet5'"),
+        ({"model": "lenet"}, "`model` must be 'lenet5', 'convnet', 'mini'.*; got 'lenet'; did you mean 'lenet5'"),
         ({"optimizer": "adamax"}, "`optimizer` must be one of 'sgd', 'rmsprop', 'adam', 'adamw'"),
         ({"schedule": "steps"}, "`schedule` must be one of 'cosine', 'step', 'one-cycle', None; got 'steps'"),
         ({"augment": "flop"}, "`augment` must be one of 'auto', 'shift', 'flip'"),

@@ -54,6 +54,52 @@ def test_head_of_squeezenet_may_be_negative() -> None:
     assert (network.eval()(torch.randn(8, 3, 32, 32)) < 0).any()
 
 
+@pytest.mark.parametrize(("size", "last"), [(None, "conv4_2"), (32, "conv3_2"), ((32, 48), "conv3_2")])
+def test_convnet_by_name(size: Any, last: str, photographs: Photographs, tmp_path: Path) -> None:
+    """It is made for the size of the images and for their channels, and comes back from a folder by itself."""
+    quick: dict[str, Any] = {"max_epochs": 1, "device": "cpu", "random_state": 0}
+    classifier = CNNClassifier("convnet", image_size=size, **quick).fit(*photographs)
+    convolutions = [name for name, layer in classifier.module_.named_modules() if isinstance(layer, nn.Conv2d)]
+    assert convolutions[-1] == last
+    classifier.save(tmp_path)
+    loaded = CNNClassifier.load(tmp_path, device="cpu")
+    np.testing.assert_array_equal(loaded.predict_proba(photographs[0]), classifier.predict_proba(photographs[0]))
+    with pytest.raises(ValueError, match="must be None where `model` is 'convnet'"):
+        CNNClassifier("convnet", weights="DEFAULT").fit(*photographs)
+
+
+class Viewing(nn.Module):
+    """A network that flattens its maps as many tutorials do, which asks for torch's usual order in memory."""
+
+    def __init__(self, in_channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(in_channels, 4, 3, padding=1), nn.Linear(4 * 64, n_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return scores."""
+        return self.fc(self.conv(images).view(len(images), -1))
+
+
+@pytest.mark.parametrize("augment", [None, "crop-flip"])
+@pytest.mark.parametrize("model", [Viewing, Viewing(3, 2)])
+def test_networks_that_use_view(model: Any, augment: str | None, photographs: Photographs, tmp_path: Path) -> None:
+    """They train, predict, and come back from a folder; others get pixels with their channels together."""
+    quick: dict[str, Any] = {"image_size": 8, "max_epochs": 1, "augment": augment, "device": "cpu", "random_state": 0}
+    classifier = CNNClassifier(model, early_stopping=True, validation_fraction=0.2, **quick).fit(*photographs)
+    assert classifier.module_.conv.weight.is_contiguous()
+    classifier.save(tmp_path)
+    loaded = CNNClassifier.load(tmp_path, model=model, device="cpu")
+    np.testing.assert_array_equal(loaded.predict_proba(photographs[0]), classifier.predict_proba(photographs[0]))
+
+
+def test_order_in_memory(photographs: Photographs) -> None:
+    """On the CPU pixel by pixel, in the classifier and in its copies."""
+    classifier = CNNClassifier("squeezenet1_1", image_size=32, max_epochs=1, device="cpu").fit(*photographs)
+    weight = classifier.module_.get_submodule("features.3.expand3x3").weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+
+
 class Given:
     """Parameters of a classifier at their defaults."""
 

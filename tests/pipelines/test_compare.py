@@ -111,6 +111,11 @@ def test_frames_have_the_columns_promised(images):
     assert list(result.seconds) == ["pipeline", "split", "stage", "seconds", "n_images"]
     assert list(result.costs) == ["pipeline", "stage", "seconds_per_image"]
     assert list(result.errors) == ["pipeline", "split", "error", "traceback"]
+    assert list(result.resources) == [
+        "pipeline", "cold_seconds", "cold_decode", "cold_extract", "cold_rest", "warm_seconds", "warm_decode",
+        "warm_extract", "warm_predict", "single_seconds", "n_images", "answer_memory", "gpu_memory", "bytes_per_row",
+        "model_bytes", "multiply_adds",
+    ]  # fmt: skip
     assert result.costs["stage"].tolist() == ["decode", "extract", "fit", "predict"]
     row = result.pipelines.iloc[0]
     assert (row["n_features"], row["error"], row["name"]) == (1, None, "mean-kneighborsclassifier")
@@ -141,7 +146,7 @@ def test_a_metric_that_fails_leaves_the_others(images):
     assert "metric 'strange'" in table["error"][0]
 
 
-def test_metrics_by_name_and_function(images):
+def test_metrics_by_name_and_function(images, no_pass):
     """Scorers share the answers: predict and predict_proba run once each per split."""
     calls = []
 
@@ -160,7 +165,13 @@ def test_metrics_by_name_and_function(images):
     assert calls.count("proba") <= 2 * 2  # DummyClassifier's own predict may ask once more
 
 
-def test_features_are_extracted_exactly_once(images, tmp_path):
+@pytest.fixture
+def no_pass(monkeypatch):
+    """Leave out the pass that prices pipelines by extracting some features anew."""
+    monkeypatch.setattr("eyecraft.pipelines._cost_pass.MOST_IMAGES", 0)
+
+
+def test_features_are_extracted_exactly_once(images, tmp_path, no_pass):
     """Ten images, two pipelines with the same extractor, five folds: ten extractions, and none the second time."""
     Mean.counted = 0
     pipelines = {str(k): make_pipeline(Mean(store=tmp_path / "s"), KNeighborsClassifier(k)) for k in (1, 3)}
@@ -172,7 +183,7 @@ def test_features_are_extracted_exactly_once(images, tmp_path):
     assert cost[0] == cost[1] > 0  # a cached run reports what the features cost
 
 
-def test_grid_search_and_union_extract_exactly_once(images, tmp_path):
+def test_grid_search_and_union_extract_exactly_once(images, tmp_path, no_pass):
     """Extractors are found wherever they are given the images."""
     Mean.counted = 0
     union = FeatureUnion([("one", Mean(store=tmp_path / "s")), ("two", Mean(scale=2.0, store=tmp_path / "s"))])
@@ -252,6 +263,7 @@ def test_two_processes_give_what_one_gives(rng):
     two = compare(pipelines, features, labels, cv=3, n_jobs=2)
     pd.testing.assert_frame_equal(one.scores, two.scores)
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
+    assert (two.resources["cold_seconds"] > 0).all()  # measured there, and brought home with the first split
 
 
 def test_json_has_the_promised_shape(images, tmp_path):
@@ -282,7 +294,7 @@ def test_load_gives_back_what_compare_gave(images, tmp_path):
     pipelines = {"NA": DummyClassifier(), '=bad, "x"': Broken(), "knn": make_pipeline(Mean(), KNeighborsClassifier(1))}
     result = compare(pipelines, images, LABELS, cv=2, out=tmp_path / "out")
     loaded = Comparison.load(tmp_path / "out")
-    for name in ("pipelines", "scores", "predictions", "seconds", "costs", "errors"):
+    for name in ("pipelines", "scores", "predictions", "seconds", "costs", "errors", "resources"):
         pd.testing.assert_frame_equal(getattr(result, name), getattr(loaded, name))
     assert loaded.to_dict() == result.to_dict()
     np.testing.assert_array_equal(loaded.splits[1][0], result.splits[1][0])
@@ -299,7 +311,7 @@ def test_a_changed_recipe_is_what_is_compared(images):
     assert result.pipelines["title"].tolist() == [recipe.title]
 
 
-def test_threads_reach_the_extractors_inside(images):
+def test_threads_reach_the_extractors_inside(images, no_pass):
     """`n_jobs` is given on where splits do not run in processes of their own, and never over the user's."""
     seen = []
 

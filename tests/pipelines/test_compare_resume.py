@@ -247,7 +247,8 @@ def test_disk_that_fills_up_in_the_middle(tmp_path, monkeypatch):
     real, written = np.savez_compressed, []
 
     def full(file, **arrays):
-        written.append(file)
+        if "predicted" in arrays:  # a row's answers, not the pictures beside them
+            written.append(file)
         if len(written) == 3:
             raise OSError(28, "No space left on device")
         real(file, **arrays)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from eyecraft.features import BagOfVisualWords, Chi2Map, DenseSIFT, Hellinger
 from eyecraft.features.words.codebook import nearest_words
-from eyecraft.pipelines import Comparison, LinearSVM, _exhibits, compare
+from eyecraft.pipelines import Comparison, LinearSVM, _exhibit_words, _exhibits, compare
 from eyecraft.pipelines._exhibits import Exhibit
 from eyecraft.pipelines._votes import Ballot, NoVotesError
 from eyecraft.pipelines._word_patches import cut
@@ -169,13 +169,13 @@ def compared():
 
 def test_exhibits_of_bags_only(compared):
     """A classifier without words has nothing to show; a Fisher vector shows its Gaussians but no votes."""
-    assert list(compared.exhibits) == ["bag", "fisher"]
-    words = compared.exhibits["bag"]
+    assert [name for name, one in compared.exhibits.items() if one.words] == ["bag", "fisher"]
+    words = compared.exhibits["bag"].words
     assert words.patches.shape == (12, 6, 32, 32, 3)
     assert (words.how, words.why_not, words.chosen_by) == ("linear", "", "votes")
     assert (np.diff(words.strengths) <= 0).all()
     assert set(words.speaks_for) <= {"bars", "rings", "stripes"}
-    fisher = compared.exhibits["fisher"]
+    fisher = compared.exhibits["fisher"].words
     assert (fisher.how, fisher.chosen_by, fisher.speaks_for) == ("", "weights", [""] * 4)
     assert "fisher" in fisher.why_not
     assert fisher.samples[0].votes is None
@@ -183,7 +183,7 @@ def test_exhibits_of_bags_only(compared):
 
 def test_patches_come_from_training_images_once_each(compared):
     """Six images at most, none of the test part, distances rising."""
-    words, (train, test) = compared.exhibits["bag"], compared.splits[0]
+    words, (train, test) = compared.exhibits["bag"].words, compared.splits[0]
     assert np.isin(words.sources, train).all()
     assert all(len(set(row)) == len(row) for row in words.sources.tolist())
     assert (np.diff(words.distances, axis=1) >= 0).all()
@@ -195,7 +195,7 @@ def test_patches_are_the_nearest():
     images, labels = invent()
     pipeline = make_pipeline(bag(), LinearSVM()).fit(images, labels)
     everything = np.arange(len(images))
-    shown = _exhibits.exhibit_of("bag", pipeline, images, labels, everything, everything, labels)
+    shown = _exhibits.exhibit_of("bag", pipeline, images, labels, everything, everything, labels).words
     for k, word in enumerate(shown.words[:5]):
         gaps = [np.linalg.norm(SIFTS.describe(one).values - pipeline[0].words_[word], axis=1).min() for one in images]
         np.testing.assert_allclose(shown.distances[k], np.sort(gaps)[:6], rtol=1e-3)
@@ -207,7 +207,7 @@ def test_words_by_frequency_without_a_linear_classifier():
     images, labels = invent()
     pipeline = make_pipeline(bag(), KNeighborsClassifier(1)).fit(images, labels)
     everything = np.arange(len(images))
-    shown = _exhibits.exhibit_of("knn", pipeline, images, labels, everything, everything, labels)
+    shown = _exhibits.exhibit_of("knn", pipeline, images, labels, everything, everything, labels).words
     counts = sum(
         np.bincount(nearest_words(SIFTS.describe(one).values, pipeline[0].words_), minlength=12) for one in images
     )
@@ -220,11 +220,11 @@ def test_samples_are_two_right_and_one_wrong():
     labels = np.array(["a", "a", "b", "b", "c"])
     predicted = np.array(["a", "a", "b", "a", "c"])
     test = np.arange(5)
-    chosen = _exhibits._telling(test, labels, predicted)
+    chosen = _exhibit_words._telling(test, labels, predicted)
     assert [labels[k] == predicted[k] for k in chosen] == [True, True, False]
     assert labels[chosen[0]] != labels[chosen[1]]
-    assert len(set(_exhibits._telling(test, labels, labels))) == 3
-    assert _exhibits._telling(test[:1], labels, predicted) == [0]
+    assert len(set(_exhibit_words._telling(test, labels, labels))) == 3
+    assert _exhibit_words._telling(test[:1], labels, predicted) == [0]
 
 
 def same(one: Exhibit, other: Exhibit) -> bool:
@@ -238,9 +238,9 @@ def test_saved_and_loaded(compared, tmp_path):
     loaded = Comparison.load(compared.save(tmp_path))
     assert all(same(loaded.exhibits[name], compared.exhibits[name]) for name in ("bag", "fisher"))
     files = sorted(tmp_path.glob("rows/*/exhibit-000.npz"))
-    assert len(files) == 2
+    assert len(files) == 3
     files[0].write_bytes(b"damaged")
-    assert list(Comparison.load(tmp_path).exhibits) == ["fisher"]
+    assert list(Comparison.load(tmp_path).exhibits) == ["fisher", "guess"]
     loaded.exhibits.clear()
     loaded.save(tmp_path)
     assert Comparison.load(tmp_path).exhibits == {}
@@ -251,7 +251,7 @@ def test_kept_with_the_row_and_taken_up_again(tmp_path, monkeypatch):
     images, labels = invent()
     pipelines = {"bag": make_pipeline(bag(), LinearSVM())}
     first = compare(pipelines, images, labels, cv=2, out=tmp_path)
-    monkeypatch.setattr(_exhibits, "_make", None)
+    monkeypatch.setattr(_exhibits, "Exhibit", None)
     again = compare(pipelines, images, labels, cv=2, out=tmp_path)
     assert same(first.exhibits["bag"], again.exhibits["bag"])
     monkeypatch.undo()
@@ -266,9 +266,10 @@ def test_a_failing_exhibit_costs_nothing(monkeypatch, caplog):
     def fail(*_, **__):
         raise MemoryError("no room for decorations")
 
-    monkeypatch.setattr(_exhibits, "sample_training", fail)
+    monkeypatch.setattr(_exhibit_words, "sample_training", fail)
     with caplog.at_level(logging.INFO, logger="eyecraft"):
         compared = compare({"bag": make_pipeline(bag(), LinearSVM())}, images, labels, cv=2)
-    assert compared.exhibits == {}
+    assert compared.exhibits["bag"].words is None
+    assert compared.exhibits["bag"].sights.images
     assert compared.pipelines["error"].tolist() == [None]
     assert "no exhibit of pipeline 'bag'" in caplog.text

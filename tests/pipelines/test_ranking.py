@@ -145,3 +145,31 @@ def test_unlike_comparisons_are_refused(comparisons, options, message):
     """What differs is named."""
     with pytest.raises(ValueError, match=message):
         rank(comparisons, **options)
+
+
+def test_means_over_unlike_splits_are_refused():
+    """A pipeline that failed on one split of a data set has no mean there."""
+    partly = invented({"a": [0.5, 0.6], "b": [0.4, None]}, name="partly")
+    with pytest.raises(ValueError, match="every split of every data set: 'b' has no score on 'partly'"):
+        rank([invented({"a": [0.5, 0.5], "b": [0.4, 0.4]}, name="whole"), partly])
+
+
+def test_groups_follow_the_test_of_all():
+    """Without a difference among all, no pair is told apart; two pipelines go by Wilcoxon's test alone."""
+    unclear = ranking_of(table([[5, 4, 3, 1, 2], [1, 2, 4, 3, 5], [5, 4, 3, 2, 1]]), "accuracy", 0.05)
+    assert not unclear.differ
+    assert unclear.groups() == [tuple(unclear.frame()["pipeline"])]
+    five, six = (ranking_of(table([[2, 1]] * n), "accuracy", 0.05) for n in (5, 6))
+    assert five.pairs["p_nemenyi"][0] < 0.05 < five.pairs["p_wilcoxon"][0]
+    assert (five.differ, five.groups()) == (False, [("a", "b")])
+    assert (six.differ, six.groups()) == (True, [])
+
+
+@pytest.mark.parametrize(("n_pipelines", "fewest"), [(2, 6), (3, 3), (5, 3), (10, 2)])
+def test_fewest_data_sets(n_pipelines, fewest):
+    """The same order everywhere is more than chance with so many data sets, and not with one less."""
+    order = [list(range(n_pipelines, 0, -1))]
+    enough, less = (ranking_of(table(order * n), "accuracy", 0.05) for n in (fewest, fewest - 1))
+    assert enough.fewest_datasets == less.fewest_datasets == fewest
+    assert enough.differ
+    assert less.ranks.shape[0] == 1 or not less.differ

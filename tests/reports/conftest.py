@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from references.invented_studies import invent_studies
 
-from eyecraft.pipelines._exhibits import Exhibit, Sample
+from eyecraft.pipelines._exhibit_words import Sample, WordExhibit
+from eyecraft.pipelines._exhibits import Exhibit
+from eyecraft.pipelines._frames import tidy
+from eyecraft.pipelines.studies import Studies
 
 ODD = 'hog <b>&"é" | x'
 CLASSES = ["<b>cat</b>", "dog & co", "émeu|bird"]
@@ -33,6 +37,8 @@ class Invented:
     images: dict[int, np.ndarray] | None = None
     side: int = 64
     exhibits: dict[str, Exhibit] = field(default_factory=dict)
+    studies: Studies | None = None
+    resources: pd.DataFrame = field(default_factory=lambda: tidy("resources", []))
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a coloured square, or nothing for every seventh image (as if its file had moved)."""
@@ -187,6 +193,8 @@ def many_pipelines() -> Invented:
     """Twenty pipelines on 100 classes over five splits: the largest report with a promised size."""
     made = invent_many(100, 4, 5, n_pipelines=20)
     made.protocol["train_sizes"] = [3000] * 5
+    kinds = dict(zip(made.pipelines["name"], made.pipelines["kind"], strict=True))
+    made.studies = invent_studies(kinds, made.splits, ("class_000", "class_001"))
     return made
 
 
@@ -236,7 +244,7 @@ def invent_exhibit(*, grid: bool = True, votes: bool = True, n_words: int = 48) 
         )
     sources = np.tile(np.arange(100, 106), (n_words, 1))
     sources[-1, 4:] = -1
-    return Exhibit(
+    words = WordExhibit(
         words=np.arange(n_words)[::-1].astype(np.int64),
         strengths=np.linspace(1, 0.1, n_words, dtype=np.float32),
         speaks_for=[CLASSES[k % 3] for k in range(n_words)],
@@ -258,6 +266,7 @@ def invent_exhibit(*, grid: bool = True, votes: bool = True, n_words: int = 48) 
             "pyramid": [[1, 1], [2, 2]],
         },
     )
+    return Exhibit(words=words)
 
 
 @pytest.fixture
@@ -270,4 +279,13 @@ def make_exhibit() -> Callable[..., Exhibit]:
 def with_words(comparison: Invented) -> Invented:
     """The three pipelines, the first of which has visual words to show."""
     comparison.exhibits = {ODD: invent_exhibit()}
+    return comparison
+
+
+@pytest.fixture
+def with_studies(comparison: Invented) -> Invented:
+    """The three pipelines with learning curves, robustness, copies across train and test, and a doubtful label."""
+    kinds = {ODD: "hand-crafted", "net": "learned"}
+    comparison.studies = invent_studies(kinds, comparison.splits, (CAT, DOG), suspects=[0, 1])
+    comparison.predictions.loc[comparison.predictions["index"].isin([0, 1]), "predicted"] = DOG
     return comparison

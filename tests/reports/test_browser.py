@@ -89,7 +89,7 @@ def browse(tmp_path, *options):
 
 def use(comparison, tmp_path, width):
     """Return what a reader of the page saw at that width; the page keeps its policy but for the two scripts of ours."""
-    page = render_html(collect(comparison)).replace("script-src ", "script-src 'nonce-t' ")
+    page = render_html(collect(comparison, studies=comparison.studies)).replace("script-src ", "script-src 'nonce-t' ")
     page = page.replace("<head>", f"<head>{ERRORS}").replace("</body>", f"{USE}</body>")
     held = HOLD.format(width=width, page=html.escape(page))
     (tmp_path / "use.html").write_text(held, encoding="utf-8")
@@ -100,9 +100,9 @@ def use(comparison, tmp_path, width):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_sorts_enlarges_and_asks_for_nothing(width, comparison, tmp_path):
+def test_sorts_enlarges_and_asks_for_nothing(width, with_studies, tmp_path):
     """The table sorts both ways, a picture opens by keyboard; no error, no request, no sideways scrolling."""
-    seen = use(comparison, tmp_path, width)
+    seen = use(with_studies, tmp_path, width)
     odd = seen["first"][0]
     assert seen["first"] == [odd, "net", "broken"]
     assert (seen["cheapest"], seen["up"]) == (["net", odd, "broken"], "ascending"), "what is missing stays last"
@@ -125,13 +125,13 @@ def test_a_foreign_script_does_not_run(comparison, tmp_path):
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1280])
-@pytest.mark.parametrize("name", ["comparison", "many_pipelines", "with_words"])
+@pytest.mark.parametrize("name", ["many_pipelines", "with_words", "with_studies"])
 def test_fits_the_width(name, width, request, tmp_path):
     """No horizontal scrolling of the page, no box beyond its edge, no broken picture."""
     comparison = request.getfixturevalue(name)
     comparison.protocol["command"] += " --recipes " + ",".join(f"recipe-{k}" for k in range(40))
     comparison.dataset["source"] = "/a/very/long/path" * 30
-    page = html.escape(render_html(collect(comparison)))
+    page = html.escape(render_html(collect(comparison, studies=comparison.studies)))
     (tmp_path / "measure.html").write_text(MEASURE.format(width=width, page=page), encoding="utf-8")
     seen = browse(tmp_path, "--window-size=1400,1000", "--dump-dom", (tmp_path / "measure.html").as_uri())
     found = re.search(r"scroll=(\d+);height=(\d+);wide=([^;]*);broken=(\d+);end", seen)

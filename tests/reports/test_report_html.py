@@ -50,10 +50,11 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-@pytest.fixture(params=["comparison", "one_split", "all_failed", "many_classes", "with_words"])
+@pytest.fixture(params=["comparison", "one_split", "all_failed", "many_classes", "with_words", "with_studies"])
 def page(request):
     """Return the page of each invented comparison."""
-    return Page(render_html(collect(request.getfixturevalue(request.param))))
+    comparison = request.getfixturevalue(request.param)
+    return Page(render_html(collect(comparison, studies=comparison.studies)))
 
 
 def test_every_tag_is_closed(page):
@@ -196,9 +197,11 @@ def test_large_report_is_small(many_classes, tmp_path):
 def test_twenty_pipelines_stay_below_five_megabytes(many_pipelines, tmp_path):
     """Twenty pipelines on 100 classes with every thumbnail; answers of many pipelines are grouped."""
     many_pipelines.side = 150
-    text = write_html(many_pipelines, tmp_path / "report.html").read_text("utf-8")
+    studies = many_pipelines.studies
+    text = write_html(many_pipelines, tmp_path / "report.html", studies=studies).read_text("utf-8")
     assert len(text.encode()) < 5_000_000
     assert "further pipeline" in text
+    assert "thin and gray: 12 further pipelines" in text
     assert re.search(r'<li class="no" title="[^"]+"><span class="tick"', text)
 
 

@@ -54,6 +54,7 @@ def test_same_sections_as_the_page(comparison):
         "Class by class",
         "What is taken for what",
         "Image by image",
+        "Is the data clean?",
         "Failures",
         "Methods",
         "Protocol",

@@ -91,7 +91,7 @@ def test_sampling_of_an_empty_image():
 def test_vote_frame_is_what_is_drawn(with_words, make_exhibit):
     """The votes are the sample's; the picture is its heat map; without votes the message says why."""
     shown = VoteMapDisplay.from_comparison(with_words, sample=2)
-    sample = with_words.exhibits[ODD].samples[2]
+    sample = with_words.exhibits[ODD].words.samples[2]
     assert shown.frame()["vote"].sum() == pytest.approx(sample.lead - sample.base, abs=1e-4)
     np.testing.assert_array_equal(shown.ax_.images[0].get_array(), heat_over(sample.picture, heat_map(sample)))
     assert "is <b>cat</b>" in shown.ax_.get_title()
@@ -99,4 +99,4 @@ def test_vote_frame_is_what_is_drawn(with_words, make_exhibit):
     with pytest.raises(ValueError, match="has none: PCA mixes"):
         VoteMapDisplay.from_comparison(with_words)
     with pytest.raises(ValueError, match="sample must have votes"):
-        VoteMapDisplay(with_words.exhibits[ODD].samples[0])
+        VoteMapDisplay(with_words.exhibits[ODD].words.samples[0])

@@ -61,7 +61,7 @@ def test_without_pictures(with_words):
 
 def test_heat_is_where_the_votes_are(with_words):
     """Orange on the left, purple on the right; the heat sums to the votes."""
-    sample = with_words.exhibits[ODD].samples[0]
+    sample = with_words.exhibits[ODD].words.samples[0]
     heat = heat_map(sample)
     assert heat.shape == (128, 256)
     assert heat[20:100, 30:110].min() > 0 > heat[20:100, 150:230].max()
@@ -74,14 +74,14 @@ def test_heat_is_where_the_votes_are(with_words):
 
 def test_no_heat_leaves_a_grey_picture(with_words):
     """Votes of zero colour nothing."""
-    picture = with_words.exhibits[ODD].samples[0].picture
+    picture = with_words.exhibits[ODD].words.samples[0].picture
     painted = heat_over(picture, np.zeros(picture.shape[:2]))
     assert (painted[..., 0] == painted[..., 2]).all()
 
 
 def test_places_are_scaled_to_the_picture(with_words):
     """Pixel centres: the middle of the image is the middle of the picture."""
-    sample = with_words.exhibits[ODD].samples[0]
+    sample = with_words.exhibits[ODD].words.samples[0]
     sample.places[0] = (199.5, 99.5, 50, 0)
     x, y, width = (part[0] for part in places_in_picture(sample))
     assert (x, y, width) == pytest.approx((127.5, 63.5, 32))
