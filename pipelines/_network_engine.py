@@ -98,7 +98,7 @@ class Engine(NeuralNet):
         groups: dict[float, list[Any]] = {}
         for name, parameter in named:
             groups.setdefault(factors.get(name, 1.0), []).append(parameter)
-        rates = {factor: self.settings.lr * factor for factor in sorted(groups)}  # the head's comes last
+        rates = {factor: self.settings.lr * factor for factor in sorted(groups)}  # the highest comes last
         listed = [{"params": groups[f], "lr": rate, "highest": rate} for f, rate in rates.items()]
         return (listed,), {**kwargs, "lr": self.settings.lr}
 
@@ -136,7 +136,7 @@ class Engine(NeuralNet):
 
     @property
     def rate(self) -> float:
-        """The rate that the head learns with at this step."""
+        """The highest rate at this step: the head's, unless that was lowered (see `start_head`)."""
         return float(self.optimizer_.param_groups[-1]["lr"])
 
     def _prepared(self, images: torch.Tensor, targets: Any) -> tuple[torch.Tensor, Targets]:

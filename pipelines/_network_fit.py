@@ -18,11 +18,12 @@ from eyecraft.features.learned.preprocessing import Preprocessing
 from ._augment import augmentation
 from ._checkpoints import Checkpoint
 from ._gpu_lock import one_job
+from ._head_start import start_head
 from ._losses import Loss
 from ._network_callbacks import EpochTasks
 from ._network_engine import Engine, n_batches
 from ._network_epochs import Enough, Epochs
-from ._network_models import Plan, build_network, plan_model, run_once, set_dropout
+from ._network_models import Plan, build_network, has_new_head, plan_model, run_once, set_dropout
 from ._network_parts import Parts
 from ._network_settings import Settings, resolve_settings
 from ._rate_search import RateSearch, search_rate
@@ -157,7 +158,8 @@ def prepare(
     if old is None:
         set_dropout(network, given.dropout)
     parts = Parts(network, run_once(network, channels, images.size, plan.name, len(classes)))
-    settings = resolve_settings(given, plan, network, images.size, len(training))
+    new_head = old is None and has_new_head(plan, len(classes))
+    settings = resolve_settings(given, plan, network, images.size, len(training), new_head=new_head)
     parts.first(settings.trainable)  # a layer that is not there is said before work begins
     return Training(
         plan,
@@ -185,6 +187,7 @@ def run(
         random = np.random.RandomState(seed)
         training = prepare(given, plan, images, classes, random, old, hold_out=given.early_stopping)
         training.device, search = own, None
+        start_head(training)
         if math.isnan(training.settings.lr):
             search = None if record is None else RateSearch.from_record(record["search"])
             search = search or search_rate(training)
@@ -339,8 +342,9 @@ def plan_of(given: Any) -> Plan:
 
 def search_only(given: Any, plan: Plan, images: Images, classes: np.ndarray) -> RateSearch:
     """Return losses over rates, nothing trained."""
-    device = check_device(given.device)
-    seed = seed_of(given.random_state, None)
+    device, random = check_device(given.device), np.random.RandomState(seed_of(given.random_state, None))
     with one_job(device, any_gpu=given.device == "auto") as own, _own_generators(own), _threads(plan):
-        training = prepare(given, plan, images, classes, np.random.RandomState(seed))
-        return search_rate(replace(training, device=own))
+        training = prepare(given, plan, images, classes, random)
+        training.device = own
+        start_head(training)
+        return search_rate(training)

@@ -116,9 +116,14 @@ def build_network(plan: Plan, model: Any, in_channels: int, n_classes: int, imag
     else:
         network = construct(plan.name)
     _drop_side_branches(network)
-    if plan.kind == "named" or _n_outputs(network) != n_classes:
+    if plan.kind == "named" or _n_outputs(network) != n_classes:  # as `has_new_head` says
         replace_head(network, n_classes)
     return network.requires_grad_(True)
+
+
+def has_new_head(plan: Plan, n_classes: int) -> bool:
+    """Tell whether `build_network` puts a random head on a network that comes as it is."""
+    return plan.network is not None and (plan.kind == "named" or _n_outputs(plan.network) != n_classes)
 
 
 def replace_head(network: nn.Module, n_classes: int) -> None:

@@ -52,6 +52,7 @@ class Parts:
         head = head_name(network)
         self.head = next((i for i, part in enumerate(self.parts) if _holds(part, head)), len(self.parts) - 1)
         self.held_still: list[nn.Module] = []
+        self.head_factor = 1.0  # of the last layer's rate
 
     def first(self, trainable: str, epoch: int = 0, n_epochs: int = 1) -> int:
         """Return the number of the first part that trains; all behind it do too.
@@ -87,7 +88,7 @@ class Parts:
         factors: dict[str, float] = {}
         for number, part in enumerate(self.parts):
             depth = max(0, self.head - number)
-            factor = (backbone_factor if depth else 1.0) * layer_decay**depth
+            factor = (backbone_factor if depth else self.head_factor) * layer_decay**depth
             factors |= dict.fromkeys(part.parameters, factor)
         return factors
 

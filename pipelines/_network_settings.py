@@ -53,6 +53,7 @@ class Settings:
     nesterov: bool
     weight_decay: float
     backbone_factor: float
+    head_start: bool
     layer_decay: float
     schedule: str | None
     warmup_epochs: float
@@ -81,7 +82,7 @@ def check_parameters(given: Any) -> None:
     check_choice("precision", given.precision, PRECISIONS)
     if given.precision == "float16" and not check_device(given.device).startswith("cuda"):
         raise ValueError("`precision`='float16' needs a GPU (device='cuda'); use 'bfloat16' or 'float32' on the CPU.")
-    for name in ("nesterov", "early_stopping", "warm_start"):
+    for name in ("nesterov", "early_stopping", "warm_start", "head_start"):
         check_choice(name, getattr(given, name), (False, True))
     if given.trainable is not None and not isinstance(given.trainable, str):
         raise ValueError(
@@ -120,7 +121,9 @@ def _check_numbers(given: Any) -> None:
         )
 
 
-def resolve_settings(given: Any, plan: Plan, network: nn.Module, size: tuple[int, int], n_images: int) -> Settings:
+def resolve_settings(
+    given: Any, plan: Plan, network: nn.Module, size: tuple[int, int], n_images: int, *, new_head: bool = False
+) -> Settings:
     """Return the settings of a training on *n_images*; a rate to be found is NaN."""
     steps = math.ceil(n_images / given.batch_size)
     epochs = given.max_epochs or _epochs(plan, steps)
@@ -148,6 +151,7 @@ def resolve_settings(given: Any, plan: Plan, network: nn.Module, size: tuple[int
         nesterov=bool(given.nesterov),
         weight_decay=float(given.weight_decay),
         backbone_factor=float((_PRETRAINED_BACKBONE if plan.pretrained else 1.0) if factor is None else factor),
+        head_start=bool(given.head_start and plan.pretrained and new_head and given.loss == "cross_entropy"),
         layer_decay=float(given.layer_decay),
         schedule=given.schedule,
         warmup_epochs=float(min(warmup, epochs)),

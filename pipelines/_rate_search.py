@@ -62,6 +62,7 @@ def search_rate(training: "Training") -> RateSearch:
     settings = replace(training.settings, lr=1.0, early_stopping=False, ema_decay=None)
     network = copy.deepcopy(training.network)
     parts = type(training.parts)(network, training.parts.order)
+    parts.head_factor = training.parts.head_factor
     trial = replace(training, settings=settings, network=network, parts=parts, held_out=None)
     with torch.random.fork_rng(devices=_devices(training.device)):
         engine = trial.engine(kind=_Faster).initialize()

@@ -76,6 +76,10 @@ class CNNClassifier(NetworkClassifier):
         Strength of the l2 penalty.
     backbone_factor : float or None, default=None
         Rate of everything but the last layer, as a share of `lr`. None: 0.1 with pretrained weights, else 1.
+    head_start : bool, default=True
+        With pretrained weights and cross-entropy, let a new last layer begin as multinomial logistic regression on what
+        enters it (one more pass over the images) instead of at random, and learn the slower the larger those numbers
+        are. Kumar et al. 2022; `partial_fit` begins at random.
     layer_decay : float, default=1.0
         Each part's rate is so many times that of the part behind it.
     schedule : {"cosine", "step", "one-cycle", None}, default="cosine"
@@ -171,6 +175,9 @@ class CNNClassifier(NetworkClassifier):
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", Proceedings
     of the IEEE 86(11), 1998. doi:10.1109/5.726791
 
+    A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, "Fine-tuning can distort pretrained features and underperform
+    out-of-distribution", ICLR 2022. arXiv:2202.10054
+
     J. Yosinski, J. Clune, Y. Bengio, H. Lipson, "How transferable are features in deep neural networks?", NIPS 2014.
     arXiv:1411.1792
 
@@ -210,6 +217,7 @@ class CNNClassifier(NetworkClassifier):
         nesterov: bool = True,
         weight_decay: float = 5e-4,
         backbone_factor: float | None = None,
+        head_start: bool = True,
         layer_decay: float = 1.0,
         schedule: Literal["cosine", "step", "one-cycle"] | None = "cosine",
         warmup_epochs: float | None = None,
@@ -247,6 +255,7 @@ class CNNClassifier(NetworkClassifier):
         self.nesterov = nesterov
         self.weight_decay = weight_decay
         self.backbone_factor = backbone_factor
+        self.head_start = head_start
         self.layer_decay = layer_decay
         self.schedule = schedule
         self.warmup_epochs = warmup_epochs

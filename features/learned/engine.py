@@ -132,7 +132,7 @@ class Engine:
 
     def _forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         with torch.inference_mode():
-            images = pixels.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            images = pixels.to(self.device, non_blocking=True, memory_format=self.tap.memory_format)
             images = self.preprocessing.normalise(images, self.tap.input_dtype)
             try:
                 return self.tap(images)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from .architectures import records
-from .layers import freeze, order_by_pixels
+from .layers import freeze
 from .preprocessing import Preprocessing
 from .timm_models import is_timm
 from .weights import FILE_ENDINGS, build, check_fits, digest, read_weights
@@ -139,7 +139,7 @@ def _settled(
     _check_running_statistics(network)
     shape = hashlib.blake2b(repr(network).encode(), digest_size=8).hexdigest()
     identity = f"{shape}-{digest(network)}"
-    network = order_by_pixels(network.to(device, getattr(torch, precision)))
+    network = network.to(device, getattr(torch, precision))
     return FrozenNetwork(network, name, source, identity, preprocessing)
 
 

@@ -63,7 +63,7 @@ class TappedNetwork(nn.Module):
         self._run: nn.Module = (
             _HookedNetwork(network, self.layers, activation) if graph is None else graph.cut(self.layers, activation)
         )
-        self.input_dtype = torch.float32
+        self.input_dtype, self.memory_format = torch.float32, torch.contiguous_format
         self.eval()
 
     def settled(self, device: str = "cpu", precision: str = "float32") -> "TappedNetwork":
@@ -82,8 +82,10 @@ class TappedNetwork(nn.Module):
         precision : {"float32", "bfloat16", "float16"}
             Of weights and computation.
         """
-        if isinstance(self._run, fx.GraphModule):
+        traced = isinstance(self._run, fx.GraphModule)
+        if traced:
             fold_batch_norms(self._run)
+            _views_as_reshapes(self._run)
         dtype = getattr(torch, precision)
         first = _first_convolution(self._run) if precision == "bfloat16" else ""
         if device != "cpu" or precision != "float32":
@@ -93,7 +95,9 @@ class TappedNetwork(nn.Module):
                 wide = copy.deepcopy(given.get_submodule(first)).to(device)
                 self._run.set_submodule(first, _Widely(wide, dtype))
         self.input_dtype = torch.float32 if first else dtype
-        order_by_pixels(self._run)
+        if traced:  # a network that is only watched may flatten its maps with `view`, which asks for the usual order
+            order_by_pixels(self._run)
+            self.memory_format = torch.channels_last
         return self
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -118,6 +122,15 @@ def order_by_pixels(network: nn.Module) -> nn.Module:
         if values.ndim == 4:
             values.data = values.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+def _views_as_reshapes(run: fx.GraphModule) -> None:
+    """Let maps be flattened in whatever order they lie in memory."""
+    for node in run.graph.nodes:
+        to_type = any(isinstance(argument, torch.dtype) for argument in node.args)
+        if node.op == "call_method" and node.target == "view" and not to_type:
+            node.target = "reshape"
+    run.recompile()
 
 
 class _Widely(nn.Module):

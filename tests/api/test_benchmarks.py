@@ -12,6 +12,7 @@ SMALLER = {
     "bench_linear_svm.py": ["--small"],
     "caltech101.py": ["--help"],
     "finetune.py": ["--help"],
+    "finetune_caltech.py": ["--help"],
     "false_alarms.py": ["--runs", "2"],
     "precision.py": ["--help"],
     "pretrain.py": ["--help"],

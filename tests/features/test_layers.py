@@ -298,3 +298,29 @@ def test_tokens_laid_out_as_a_map_come_with_channels_in_front() -> None:
     images = torch.rand(2, 3, 4, 5)
     tapped = TappedNetwork(network, ["reshape_1"]).settled()
     torch.testing.assert_close(tapped(images)[0], network(images).permute(0, 3, 1, 2))
+
+
+class Flattened(nn.Module):
+    """Flattens its maps with `view`, which wants them in torch's usual order in memory."""
+
+    def __init__(self, *, traceable: bool) -> None:
+        super().__init__()
+        self.conv, self.head, self.traceable = nn.Conv2d(3, 4, 3), nn.Linear(4 * 36, 5), traceable
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return scores; a branch on the numbers cannot be traced."""
+        if not self.traceable and images.sum() > 1e9:
+            return images
+        return self.head(self.conv(images).view(len(images) if not self.traceable else -1, 4 * 36))
+
+
+@pytest.mark.parametrize("traceable", [True, False])
+def test_networks_that_flatten_with_view(traceable: bool) -> None:
+    """Whatever order makes the network fast, its rows are those of a plain forward pass."""
+    network = Flattened(traceable=traceable)
+    images = torch.rand(2, 3, 8, 8)
+    expected = network(images)
+    tapped = TappedNetwork(network, ["head"]).settled()
+    assert (tapped.memory_format == torch.channels_last) == traceable
+    values = tapped(images.contiguous(memory_format=tapped.memory_format))[0]
+    torch.testing.assert_close(values, expected)
