@@ -82,20 +82,20 @@ class TappedNetwork(nn.Module):
         precision : {"float32", "bfloat16", "float16"}
             Of weights and computation.
         """
-        traced = isinstance(self._run, fx.GraphModule)
-        if traced:
-            fold_batch_norms(self._run)
-            _views_as_reshapes(self._run)
+        given = self._run
+        traced = given if isinstance(given, fx.GraphModule) else None
+        if traced is not None:
+            fold_batch_norms(traced)
+            _views_as_reshapes(traced)
         dtype = getattr(torch, precision)
-        first = _first_convolution(self._run) if precision == "bfloat16" else ""
+        first = _first_convolution(given) if precision == "bfloat16" else ""
         if device != "cpu" or precision != "float32":
-            given = self._run
             self._run = copy.deepcopy(given).to(device, dtype)
             if first:
                 wide = copy.deepcopy(given.get_submodule(first)).to(device)
                 self._run.set_submodule(first, _Widely(wide, dtype))
         self.input_dtype = torch.float32 if first else dtype
-        if traced:  # a network that is only watched may flatten its maps with `view`, which asks for the usual order
+        if traced is not None:  # a watched one may flatten its maps with `view`, which asks for the usual order
             order_by_pixels(self._run)
             self.memory_format = torch.channels_last
         return self
