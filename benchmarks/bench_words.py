@@ -27,10 +27,11 @@ from eyecraft.data import load_folder, read_image
 from eyecraft.features import BagOfVisualWords, DenseSIFT
 from eyecraft.features.local import Descriptors
 from eyecraft.features.words._projection import learn_projection, relative_places
-from eyecraft.features.words.codebook import kmeans, nearest_words
+from eyecraft.features.words.codebook import kmeans
 from eyecraft.features.words.fisher import Mixture, encode_fisher, fisher_vector, fit_mixture
 from eyecraft.features.words.hard import count_words
 from eyecraft.features.words.llc import encode_llc
+from eyecraft.features.words.nearest import nearest_words
 from eyecraft.features.words.pyramid import finest_grid, locate, pool_up
 
 try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eyecraft.data import read_image, resize_image
 from eyecraft.features import BagOfVisualWords, Patches
-from eyecraft.features.words.codebook import nearest_words
+from eyecraft.features.words.nearest import nearest_words
 
 from ._votes import Ballot, NoVotesError, fitted_bag
 from ._word_patches import Sampled, cut_patches, nearest_patches, sample_training

@@ -8,7 +8,7 @@ import numpy as np
 from eyecraft.data import read_image
 from eyecraft.features import SIFT, BagOfVisualWords, Descriptors
 from eyecraft.features.words._projection import relative_places
-from eyecraft.features.words.codebook import nearest_words
+from eyecraft.features.words.nearest import nearest_words
 
 from ._exhibit_pictures import SIDE, shrunk
 from ._sights_views import View

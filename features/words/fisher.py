@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .codebook import kmeans, nearest_words
+from .codebook import kmeans
+from .nearest import nearest_words
 
 _CHUNK = 512  # descriptors scored at once: the scores stay in the second cache
 _CHUNKS_PER_SUM = 32  # chunks added up in single precision before they join the double sums

@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit
 
-from ._pooling import nearest_few, pool_sparse
+from ._pooling import pool_sparse
+from .nearest import nearest_few
 
 
 def encode_llc(

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._pooling import nearest_few, pool_sparse
+from ._pooling import pool_sparse
+from .nearest import nearest_few
 
 
 def encode_soft(

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from .codebook import scores_in_chunks
+from ._scores import scores_in_chunks
 
 
 def encode_triangle(

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from .codebook import nearest_words
+from .nearest import nearest_words
 
 
 def encode_vlad(descriptors: np.ndarray, words: np.ndarray, cells: np.ndarray, n_cells: int) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""k-means and the nearest word: plain distances and scikit-learn as judges."""
+"""k-means: plain means and scikit-learn as judges."""
 
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from eyecraft.features.words.codebook import kmeans, lloyd_round, nearest_words
+from eyecraft.features.words.codebook import kmeans, lloyd_round
+from eyecraft.features.words.nearest import nearest_words
 
 
 def clouds(rng: np.random.Generator, n: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -21,29 +22,6 @@ def test_three_clouds_give_three_words(rng):
         order = nearest_words(centres, words)
         assert sorted(order) == [0, 1, 2]
         np.testing.assert_allclose(words[order], centres, atol=0.6)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize(("n", "n_words"), [(1, 1), (7, 3), (513, 40), (2000, 257)])
-def test_nearest_words_equals_plain_distances(rng, dtype, n, n_words):
-    """Chunk borders, odd sizes and types do not matter."""
-    points = rng.integers(0, 256, (n, 24)).astype(dtype)
-    words = rng.uniform(0, 255, (n_words, 24)).astype(np.float32)
-    distances = ((points[:, None].astype(float) - words) ** 2).sum(-1)
-    found = nearest_words(points, words)
-    np.testing.assert_allclose(distances[np.arange(n), found], distances.min(1), rtol=1e-5)
-    assert (found == distances.argmin(1)).mean() > 0.999
-
-
-def test_of_equal_words_the_first_is_taken():
-    """Ties are settled by order."""
-    words = np.array([[5.0], [1.0], [1.0]], np.float32)
-    assert nearest_words(np.array([[0.0], [1.0]]), words).tolist() == [1, 1]
-
-
-def test_no_descriptors_have_no_words():
-    """An empty set stays empty."""
-    assert nearest_words(np.zeros((0, 4), np.uint8), np.ones((3, 4), np.float32)).shape == (0,)
 
 
 def test_a_round_of_lloyd_is_assignment_and_mean(rng):

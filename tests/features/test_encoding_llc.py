@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from references import llc_reference
 
-from eyecraft.features.words._pooling import nearest_few
 from eyecraft.features.words.llc import encode_llc, llc_weights
 
 
@@ -32,13 +31,3 @@ def test_a_descriptor_that_is_its_words_has_equal_weights():
     """No covariance to invert: no NaN."""
     weights = llc_weights(np.ones((1, 3)), np.ones((4, 3), np.float32), np.arange(4, dtype=np.int32)[None], 1e-4)
     np.testing.assert_allclose(weights, 0.25)
-
-
-@pytest.mark.parametrize("n_words", [5, 31, 32, 33, 100])
-def test_nearest_few_equals_sorting(rng, n_words):
-    """The words come nearest first, also where they do not fill whole blocks."""
-    descriptors, words = rng.normal(size=(50, 6)), rng.normal(size=(n_words, 6)).astype(np.float32)
-    neighbors, gaps = nearest_few(descriptors, words, 5)
-    squares = ((descriptors[:, None] - words) ** 2).sum(-1)
-    np.testing.assert_array_equal(neighbors, squares.argsort(1)[:, :5])
-    np.testing.assert_allclose(gaps, np.sort(squares, 1)[:, :5], atol=1e-4)

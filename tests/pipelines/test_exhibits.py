@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from eyecraft.features import BagOfVisualWords, Chi2Map, DenseSIFT, Hellinger
-from eyecraft.features.words.codebook import nearest_words
+from eyecraft.features.words.nearest import nearest_words
 from eyecraft.pipelines import Comparison, LinearSVM, _exhibit_words, _exhibits, compare
 from eyecraft.pipelines._exhibits import Exhibit
 from eyecraft.pipelines._votes import Ballot, NoVotesError

@@ -1,0 +1,154 @@
+"""The nearest words of descriptors of bytes: all words roughly, by whole numbers, then the likely ones exactly.
+
+A word ``c`` is ``m + s q + e``: a centre ``m`` common to all words, signed bytes ``q``, and what rounding leaves. Up to
+a number that all words share, the score ``x.c - |c|^2 / 2`` of a descriptor is ``s (x.q - b) + x.e`` with ``b =
+(m.(c - m) + |c - m|^2 / 2) / s``. ``x.q`` is a sum of whole numbers, ``|x.e|`` is at most ``|x| |e|``: a word whose
+rough score falls short of the best by more than twice that bound cannot be nearest. The few that remain are measured
+in double precision, so what is returned is exact.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from ._byte_tile import LANES, ROWS, TOGETHER, WORDS, can_multiply_bytes, tile
+
+_NEVER = -(2**30)  # score of the words that only fill the last panel
+_LONGEST = 4096  # numbers of a descriptor: sums of more could leave 32 bits
+POSSIBLE = can_multiply_bytes()
+
+
+def takes_bytes(descriptors: np.ndarray, words: np.ndarray) -> bool:
+    """Tell whether `nearest_by_bytes` is for these: bytes, and a processor that multiplies them."""
+    length = words.shape[1]
+    fits = length % TOGETHER == 0 and 0 < length <= _LONGEST
+    return POSSIBLE and fits and descriptors.dtype == np.uint8 and len(descriptors) > 0
+
+
+def nearest_by_bytes(descriptors: np.ndarray, words: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest words of every descriptor, nearest first, and the squared distances.
+
+    Parameters
+    ----------
+    descriptors : ndarray of shape (n, length), uint8
+    words : ndarray of shape (n_words, length), float32
+    n_neighbors : int
+        At most ``n_words``.
+
+    Returns
+    -------
+    neighbors : ndarray of shape (n, n_neighbors), int32
+        Of words at the same distance the first.
+    gaps : ndarray of shape (n, n_neighbors), float32
+    """
+    words = np.ascontiguousarray(words, np.float32)
+    n_panels = -(-len(words) // WORDS)
+    room = np.zeros(n_panels * WORDS * words.shape[1] + 63, np.int8)
+    start = -room.ctypes.data % 64  # a panel begins where a line of the cache does
+    panels = room[start : start + room.size - 63].reshape(n_panels, -1, WORDS, TOGETHER)
+    biases = np.full(n_panels * WORDS, _NEVER, np.int32)
+    slack = _round_words(words, panels, biases)
+    neighbors = np.empty((len(descriptors), n_neighbors), np.int32)
+    gaps = np.empty((len(descriptors), n_neighbors), np.float32)
+    _search(np.ascontiguousarray(descriptors), words, panels, biases, slack, neighbors, gaps)
+    return neighbors, gaps
+
+
+@njit(nogil=True, cache=True)
+def _round_words(words, panels, biases) -> Any:  # type: ignore[no-untyped-def]
+    """Fill in the words as signed bytes and their biases ``-b``; return the largest ``|e| / s``."""
+    n_words, length = words.shape
+    centre = np.empty(length, np.float32)
+    largest = np.float32(0.0)
+    for k in range(length):
+        low = high = words[0, k]
+        for w in range(n_words):
+            low, high = min(low, words[w, k]), max(high, words[w, k])
+        centre[k] = (low + high) / 2
+        largest = max(largest, high - centre[k])
+    scale = largest / 127.0 if largest > 0 else 1.0
+    slack = 0.0
+    for w in range(n_words):
+        bias = error = 0.0
+        for k in range(length):
+            offset = np.float64(words[w, k]) - centre[k]
+            rounded = round(offset / scale)
+            panels[w // WORDS, k // TOGETHER, w % WORDS, k % TOGETHER] = rounded
+            bias += centre[k] * offset + offset * offset / 2
+            error += (offset / scale - rounded) ** 2
+        biases[w] = -round(bias / scale)
+        slack = max(slack, error)
+    return np.sqrt(slack)
+
+
+@njit(nogil=True, cache=True)
+def _search(rows, words, panels, biases, slack, neighbors, gaps):  # type: ignore[no-untyped-def]
+    n, length = rows.shape
+    n_panels, n_steps = panels.shape[:2]
+    scores = np.empty((ROWS, n_panels * WORDS), np.int32)
+    tops = np.empty((ROWS, n_panels * LANES), np.int32)
+    last = np.zeros((ROWS, length), np.uint8)
+    likely, exact = np.empty(neighbors.shape[1], np.int32), np.empty(neighbors.shape[1])
+    first_row, last_rows = rows.ctypes.data, last.ctypes.data
+    panel, bias, out, top = panels.ctypes.data, biases.ctypes.data, scores.ctypes.data, tops.ctypes.data
+    for start in range(0, n, ROWS):
+        some, at = min(ROWS, n - start), first_row + start * length
+        if some < ROWS:
+            last[:some] = rows[start:]
+            at = last_rows
+        for p in range(n_panels):
+            words_at, bias_at = panel + p * WORDS * length, bias + 4 * p * WORDS
+            out_at, top_at = out + 4 * p * WORDS, top + 4 * p * LANES
+            tile(at, length, words_at, n_steps, bias_at, out_at, n_panels * WORDS, top_at, n_panels * LANES)
+        for i in range(some):
+            square = np.int32(0)
+            for k in range(length):
+                square += np.int32(rows[start + i, k]) * np.int32(rows[start + i, k])
+            margin = 2 + int(2 * np.sqrt(square) * slack)  # two scores, each half a unit off by its bias, and rounding
+            _find_highest(tops[i], likely)
+            _measure(rows[start + i], words, scores[i], tops[i], likely[-1] - margin, neighbors[start + i], exact)
+            gaps[start + i] = exact
+
+
+@njit(nogil=True, cache=True)
+def _find_highest(tops, likely):  # type: ignore[no-untyped-def]
+    """Collect the few highest numbers, in falling order."""
+    few = len(likely)
+    likely[:] = _NEVER
+    if few == 1:
+        for t in range(len(tops)):
+            likely[0] = max(likely[0], tops[t])
+        return
+    for t in range(len(tops)):
+        if tops[t] > likely[few - 1]:
+            at = few - 1
+            while at > 0 and likely[at - 1] < tops[t]:
+                likely[at] = likely[at - 1]
+                at -= 1
+            likely[at] = tops[t]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # lets the sums use vector registers, nothing more
+def _measure(row, words, scores, tops, floor, neighbors, exact):  # type: ignore[no-untyped-def]
+    """Measure the words whose rough score reaches *floor*, and keep the nearest few with their squared distances."""
+    few = len(exact)
+    exact[:] = np.inf
+    neighbors[:] = len(words)
+    for t in range(len(tops)):
+        if tops[t] < floor:
+            continue
+        for w in range(t // LANES * WORDS + t % LANES, min((t // LANES + 1) * WORDS, len(words)), LANES):
+            if scores[w] < floor:
+                continue
+            gap = 0.0
+            for k in range(len(row)):
+                difference = np.float64(row[k]) - words[w, k]
+                gap += difference * difference
+            at = few
+            while at > 0 and (gap < exact[at - 1] or (gap == exact[at - 1] and w < neighbors[at - 1])):
+                at -= 1
+                if at + 1 < few:
+                    exact[at + 1], neighbors[at + 1] = exact[at], neighbors[at]
+            if at < few:
+                exact[at], neighbors[at] = gap, w
