@@ -10,6 +10,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
+from numba.core import config
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 ROWS = 6  # descriptors of a tile: 6 x 4 sums fill 24 of 32 registers
@@ -20,8 +22,11 @@ TOGETHER = 4  # neighbouring numbers that one step multiplies and adds up
 
 
 def can_multiply_bytes() -> bool:
-    """Tell whether this processor has the instruction (and this llvmlite can write it)."""
-    if not (llvm.get_host_cpu_features().get("avx512vnni") and hasattr(llvm, "initialize_native_asmparser")):
+    """Tell whether numba compiles for a processor that has the instruction, and llvmlite can write it."""
+    if config.DISABLE_JIT or not hasattr(llvm, "initialize_native_asmparser"):
+        return False
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512vnni" not in features.split(","):
         return False
     llvm.initialize_native_asmparser()
     return True

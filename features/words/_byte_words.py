@@ -15,15 +15,16 @@ from numba import njit
 from ._byte_tile import LANES, ROWS, TOGETHER, WORDS, can_multiply_bytes, tile
 
 _NEVER = -(2**30)  # score of the words that only fill the last panel
-_LONGEST = 4096  # numbers of a descriptor: sums of more could leave 32 bits
+_LONGEST, _FARTHEST = 512, 1024.0  # numbers of a descriptor, and the largest of a word: sums stay within 32 bits
 POSSIBLE = can_multiply_bytes()
 
 
 def takes_bytes(descriptors: np.ndarray, words: np.ndarray) -> bool:
     """Tell whether `nearest_by_bytes` is for these: bytes, and a processor that multiplies them."""
+    if not POSSIBLE or descriptors.dtype != np.uint8 or not len(descriptors):
+        return False
     length = words.shape[1]
-    fits = length % TOGETHER == 0 and 0 < length <= _LONGEST
-    return POSSIBLE and fits and descriptors.dtype == np.uint8 and len(descriptors) > 0
+    return length % TOGETHER == 0 and 0 < length <= _LONGEST and bool(np.abs(words).max() <= _FARTHEST)
 
 
 def nearest_by_bytes(descriptors: np.ndarray, words: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
@@ -55,29 +56,32 @@ def nearest_by_bytes(descriptors: np.ndarray, words: np.ndarray, n_neighbors: in
     return neighbors, gaps
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # lets the sums use vector registers, nothing more
 def _round_words(words, panels, biases) -> Any:  # type: ignore[no-untyped-def]
     """Fill in the words as signed bytes and their biases ``-b``; return the largest ``|e| / s``."""
     n_words, length = words.shape
-    centre = np.empty(length, np.float32)
-    largest = np.float32(0.0)
-    for k in range(length):
-        low = high = words[0, k]
-        for w in range(n_words):
-            low, high = min(low, words[w, k]), max(high, words[w, k])
-        centre[k] = (low + high) / 2
-        largest = max(largest, high - centre[k])
-    scale = largest / 127.0 if largest > 0 else 1.0
-    slack = 0.0
+    low, high = words[0].copy(), words[0].copy()
+    for w in range(1, n_words):
+        for k in range(length):
+            low[k], high[k] = min(low[k], words[w, k]), max(high[k], words[w, k])
+    centre = (low + high) / np.float32(2.0)
+    largest = max((high - centre).max(), (centre - low).max())
+    scale = np.float64(largest) / 127.0 if largest > 0 else 1.0
+    steps_per_unit, slack = 1.0 / scale, 0.0
+    rounded = np.empty(length, np.int8)
     for w in range(n_words):
         bias = error = 0.0
         for k in range(length):
             offset = np.float64(words[w, k]) - centre[k]
-            rounded = round(offset / scale)
-            panels[w // WORDS, k // TOGETHER, w % WORDS, k % TOGETHER] = rounded
-            bias += centre[k] * offset + offset * offset / 2
-            error += (offset / scale - rounded) ** 2
-        biases[w] = -round(bias / scale)
+            steps = offset * steps_per_unit
+            whole = np.rint(steps)
+            rounded[k] = np.int8(whole)
+            bias += offset * (centre[k] + offset / 2)
+            error += (steps - whole) * (steps - whole)
+        panel = panels[w // WORDS]
+        for step in range(length // TOGETHER):
+            panel[step, w % WORDS] = rounded[step * TOGETHER : (step + 1) * TOGETHER]
+        biases[w] = -np.int32(np.rint(bias * steps_per_unit))
         slack = max(slack, error)
     return np.sqrt(slack)
 

@@ -1,5 +1,9 @@
 """The nearest words: plain distances in double precision are the judge, on both ways to compute them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -51,7 +55,7 @@ def test_the_few_nearest_come_sorted(rng, by_bytes, dtype, n_words):
 
 
 @pytest.mark.skipif(not _byte_words.POSSIBLE, reason="runs where the processor has AVX-512 VNNI")
-@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0, 60.0, 1e4])
+@pytest.mark.parametrize("spread", [0.0, 1e-4, 1e-3, 1.0, 60.0, 1e4])
 @pytest.mark.parametrize("few", [1, 7])
 def test_bytes_are_exact_however_near_words_are_to_each_other(rng, spread, few):
     """Rounding the words never decides: neighbours are those of double precision, for crowded words and far ones."""
@@ -61,6 +65,18 @@ def test_bytes_are_exact_however_near_words_are_to_each_other(rng, spread, few):
     distances = squares(descriptors, words)
     np.testing.assert_array_equal(neighbors, np.argsort(distances, axis=1, kind="stable")[:, :few])
     np.testing.assert_allclose(gaps, np.sort(distances, axis=1)[:, :few], rtol=1e-6)
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_CPU_NAME=generic", "NUMBA_ENABLE_AVX=0", "NUMBA_DISABLE_JIT=1"])
+def test_where_numba_may_not_use_the_instruction_matrices_do(setting, tmp_path):
+    """The instruction is written only where numba compiles for a processor that has it."""
+    code = (
+        "import numpy as np; from eyecraft.features.words.nearest import nearest_words; "
+        "print(nearest_words(np.full((2, 8), 9, np.uint8), np.array([[0.0] * 8, [8.0] * 8])).tolist())"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **dict([setting.split("=")])}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert told.stdout.strip() == "[1, 1]"
 
 
 def test_of_equal_words_the_first_is_taken(by_bytes):
