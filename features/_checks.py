@@ -6,6 +6,8 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` for the known names closest to *name*, or nothing."""
@@ -19,6 +21,17 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     if not any(value is choice or (type(value) is type(choice) and value == choice) for choice in choices):
         hint = nearest(value, [choice for choice in choices if isinstance(choice, str)])
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}; got {value!r}{hint}")
+
+
+def is_flag(value: object) -> bool:
+    """Tell whether *value* is True or False, Python's or numpy's."""
+    return isinstance(value, bool | np.bool_)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless *value* is True or False."""
+    if not is_flag(value):
+        raise ValueError(f"`{name}` must be True or False; got {value!r}")
 
 
 def check_whole(

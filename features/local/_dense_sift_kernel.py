@@ -20,8 +20,8 @@ ORIENTATIONS = 8
 N_NUMBERS = CELLS * CELLS * ORIENTATIONS
 CLIP = np.float32(0.2)  # Lowe 2004, section 6.1: no single gradient may dominate
 BYTE_SCALE = np.float32(512.0)  # unit vectors times 512, cut at 255: the usual storage of SIFT as bytes
-_WINDOW_SIGMA = 2.0  # standard deviation of the Gaussian window in cells: half the window's width
 _ROWS_PER_BAND = {True: 8, False: 16}  # exact window, flat window: chosen so that a band stays in the second cache
+_IMAGE_ROWS_PER_BAND = 256  # where the step is large
 _SUMS = {"reassoc", "contract"}
 # 4 / pi * atan(t) / t as a polynomial of t^2, least squares on the Chebyshev points of [0, 1].
 _ARC = tuple(
@@ -30,7 +30,7 @@ _ARC = tuple(
 )
 
 
-def window_kernels(bin_size: int, gaussian: bool) -> tuple[np.ndarray, np.ndarray]:
+def window_kernels(bin_size: int, gaussian: bool, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the window's one-dimensional part for each of the four cells and the weight each cell gets after it.
 
     Parameters
@@ -40,6 +40,8 @@ def window_kernels(bin_size: int, gaussian: bool) -> tuple[np.ndarray, np.ndarra
     gaussian : bool
         True: the exact window, linear interpolation between cells times a Gaussian around the descriptor's centre.
         False: the linear interpolation only, each cell then weighted by the Gaussian's mean over it.
+    sigma : float
+        Standard deviation of the Gaussian in cells.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def window_kernels(bin_size: int, gaussian: bool) -> tuple[np.ndarray, np.ndarra
     offsets = np.arange(1 - bin_size, bin_size)
     tent = 1.0 - np.abs(offsets) / bin_size
     centres = (np.arange(CELLS) - (CELLS - 1) / 2) * bin_size
-    bell = np.exp(-0.5 * ((centres[:, None] + offsets) / (_WINDOW_SIGMA * bin_size)) ** 2)
+    bell = np.exp(-0.5 * ((centres[:, None] + offsets) / (sigma * bin_size)) ** 2)
     if gaussian:
         return (tent * bell).astype(np.float32), np.ones(CELLS, np.float32)
     return np.tile(tent, (CELLS, 1)).astype(np.float32), (bell @ tent / tent.sum()).astype(np.float32)
@@ -67,7 +69,15 @@ def grid(length: int, bin_size: int, step: int) -> tuple[int, int]:
 
 
 def dense_sift(
-    image: np.ndarray, bin_size: int, step: int, *, gaussian: bool, threshold: float, root: bool, as_bytes: bool
+    image: np.ndarray,
+    bin_size: int,
+    step: int,
+    *,
+    gaussian: bool,
+    sigma: float,
+    threshold: float,
+    root: bool,
+    as_bytes: bool,
 ) -> np.ndarray:
     """Describe every grid point of one image at one scale.
 
@@ -79,6 +89,8 @@ def dense_sift(
         Width of a cell and distance of grid points, in pixels.
     gaussian : bool
         Exact Gaussian window, or the flat one with weighted cells.
+    sigma : float
+        Standard deviation of the Gaussian in cells.
     threshold : float
         Descriptors of less contrast, in grey values per pixel, become zeros.
     root : bool
@@ -98,15 +110,20 @@ def dense_sift(
     out = np.zeros((n_rows * n_columns, N_NUMBERS), np.uint8 if as_bytes else np.float32)
     if not len(out):
         return out
-    kernels, weights = window_kernels(bin_size, gaussian)
+    kernels, weights = window_kernels(bin_size, gaussian, sigma)
     # Contrast as VLFeat measures it: the histogram's sum over the pixels between the outermost cell centres.
     mass = np.float32(threshold * ((CELLS - 1) * bin_size + 1) ** 2)
     geometry = (bin_size, step, first_row, first_column, n_rows, n_columns)
-    band = min(_ROWS_PER_BAND[gaussian], n_rows)
+    band = rows_per_band(gaussian, bin_size, step, n_rows)
     scale = BYTE_SCALE if as_bytes else np.float32(1.0)
     run = _with_exact_window if gaussian else _with_flat_window
     run(np.ascontiguousarray(image, np.float32), geometry, kernels, weights, band, mass, root, scale, out)
     return out
+
+
+def rows_per_band(gaussian: bool, bin_size: int, step: int, n_rows: int) -> int:
+    """Return how many rows of the grid are worked on at once: their windows span 256 image rows or are a single row."""
+    return min(_ROWS_PER_BAND[gaussian], max((_IMAGE_ROWS_PER_BAND - 5 * bin_size) // step + 1, 1), n_rows)
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)

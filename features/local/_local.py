@@ -7,10 +7,19 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from eyecraft.data import check_images, read_image, resize_image
+from eyecraft.features._base import _name
 from eyecraft.features._checks import check_whole
 from eyecraft.features._threads import in_threads
 
 from ._descriptors import Descriptors
+
+
+class ImageError(ValueError):
+    """An image cannot be described or encoded; the message says why. Whoever knows which image it is adds that."""
+
+    def of(self, image: Any, position: int) -> ValueError:
+        """Return the error with the image's name."""
+        return ValueError(f"{_name(image, position)}: {self}")
 
 
 class LocalDescriptor(TransformerMixin, BaseEstimator):
@@ -95,8 +104,10 @@ class LocalDescriptor(TransformerMixin, BaseEstimator):
         return out
 
     def _read_and_describe(self, image: Any, position: int) -> Descriptors:
-        name = f"image {position}" + (f" ({image})" if isinstance(image, str) else "")
-        return self._describe(read_image(image, color=self._color, name=name))
+        try:
+            return self._describe(read_image(image, color=self._color, name=_name(image, position)))
+        except ImageError as error:
+            raise error.of(image, position) from None
 
     def _describe(self, pixels: np.ndarray) -> Descriptors:
         """Describe decoded pixels, shrunk first if they are larger than wanted; places are those of the original."""

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole
+from eyecraft.features._checks import check_choice, check_flag, check_number, check_pair, check_whole
 
 from ._descriptors import Descriptors, on_grid
 from ._local import LocalDescriptor
@@ -39,7 +39,8 @@ class Patches(LocalDescriptor):
     An image has ``(floor((height - patch_height) / step) + 1) * (floor((width - patch_width) / step) + 1)`` patches,
     none if it is smaller than one. Each has ``patch_height * patch_width * channels`` numbers. What the step leaves
     over is shared by both ends. ZCA whitening is learned with the codebook: ``BagOfVisualWords(Patches(), whiten="zca",
-    encoding="triangle")``. Without normalisation, patches are grey levels in [0, 1].
+    encoding="triangle")``. Without normalisation, patches are grey levels in [0, 1], and those
+    of a flat image are descriptors like others, unless it is black.
 
     References
     ----------
@@ -84,6 +85,7 @@ class Patches(LocalDescriptor):
         check_pair("patch_size", self.patch_size, unit="pixels")
         check_whole("step", self.step, at_least=1, unit="pixels")
         check_choice("color", self.color, ("rgb", "gray"))
+        check_flag("normalize", self.normalize)
         check_number("regularization", self.regularization, above=0, why="It keeps flat patches from becoming noise.")
 
     def _length(self) -> int:

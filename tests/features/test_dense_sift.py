@@ -7,6 +7,7 @@ from references import dense_sift_reference as reference
 from sklearn.base import clone
 
 from eyecraft.features.local import DenseSIFT
+from eyecraft.features.local._dense_sift_kernel import rows_per_band
 from eyecraft.features.local.dense_sift import smooth
 
 GRID = {"step": 8, "bin_sizes": (4,), "dtype": "float32"}
@@ -145,6 +146,28 @@ def test_equals_the_plain_loop_borders_included(window, bin_size, step):
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("window", ["gaussian", "flat"])
+def test_the_width_of_the_window_is_a_parameter(window):
+    """In cells, as VLFeat has it; the plain loop is the judge."""
+    image = textured(20, 17)
+    settings = {"bin_sizes": (4,), "dtype": "float32", "smoothing": False, "window": window, "contrast_threshold": 0}
+    found = DenseSIFT(**settings, window_size=1.5).describe(image).values
+    expected = reference.describe_window(image.astype(float), 1, 0, 4, window, sigma=1.5)
+    np.testing.assert_allclose(found[0], reference.normalized(expected, 4, 0.0, root=False), atol=1e-5)
+    assert np.abs(found - DenseSIFT(**settings).describe(image).values).max() > 0.01
+
+
+@pytest.mark.parametrize("window", ["gaussian", "flat"])
+def test_a_wide_grid_is_a_part_of_a_fine_one(window):
+    """It is worked through in other bands, and its windows are the same; rows in between take no memory."""
+    image = textured(13 + 11 * 120, 29)
+    coarse = DenseSIFT(step=120, bin_sizes=(4,), window=window, max_side=None).describe(image)
+    fine = DenseSIFT(step=4, bin_sizes=(4,), window=window, max_side=None).describe(image)
+    for x, y, values in list(zip(coarse.x, coarse.y, coarse.values, strict=True))[::5]:
+        np.testing.assert_array_equal(fine.values[(fine.x == x) & (fine.y == y)], values[None])
+    assert [rows_per_band(window == "gaussian", 10, step, 100) for step in (30, 120, 300, 5000)] == [7, 2, 1, 1]
+
+
 def test_tall_images_are_worked_through_in_bands():
     """Many bands give what one window alone gives: no seam where two bands meet."""
     image = textured(200, 30)
@@ -256,6 +279,9 @@ def test_colour_is_read_as_gray_and_clone_keeps_parameters():
         ({"bin_sizes": (4, 1)}, r"`bin_sizes` .* >= 2; got 1"),
         ({"bin_sizes": ()}, r"sequence such as \(4, 6, 8, 10\).*got \(\)"),
         ({"bin_sizes": 4}, r"sequence such as .*got 4"),
+        ({"bin_sizes": None}, r"sequence such as .*got None"),
+        ({"root": "yes"}, r"`root` must be True or False; got 'yes'"),
+        ({"window_size": 0}, r"`window_size` must be a number of cells > 0; got 0"),
         ({"window": "gauss"}, r"did you mean 'gaussian'"),
         ({"contrast_threshold": -1}, r"`contrast_threshold` must be a number >= 0; got -1"),
         ({"smoothing": 0}, r"`smoothing` must be a number > 0; got 0"),

@@ -59,6 +59,7 @@ def test_huge_images_are_shrunk():
         ({"patch_size": 0}, r"`patch_size` .*got 0"),
         ({"step": 1.5}, r"`step` .*got 1.5"),
         ({"color": "grey"}, r"did you mean 'gray'"),
+        ({"normalize": "zca"}, r"`normalize` must be True or False; got 'zca'"),
         ({"regularization": 0}, r"`regularization` must be a number > 0; got 0"),
     ],
 )

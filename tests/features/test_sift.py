@@ -85,6 +85,35 @@ def test_places_are_those_of_the_image_as_given(texture):
     np.testing.assert_allclose(found.x, 2 * expected.x + 0.5, rtol=1e-5)
 
 
+def test_huge_images_are_shrunk():
+    """To 1,024 pixels by default; OpenCV takes some 230 bytes for every pixel it looks at."""
+    sizes = []
+    large = cv2.resize(blobs([(40, 60, 3)]), (3000, 2250))
+    with pytest.MonkeyPatch.context() as patch:
+        original = SIFT._compute
+        patch.setattr(SIFT, "_compute", lambda self, pixels: sizes.append(pixels.shape) or original(self, pixels))
+        found = SIFT().describe(large)
+    assert sizes == [(768, 1024)]
+    assert found.image_size == (2250, 3000)
+
+
+def test_where_opencv_gives_up_image_and_way_out_are_named(monkeypatch):
+    """Its own message inside ours, from one image or many."""
+
+    class Broken:
+        def detectAndCompute(self, *_):
+            raise cv2.error("Insufficient memory\n (Failed to allocate)")
+
+    monkeypatch.setattr(cv2.SIFT, "create", lambda **_: Broken())
+    message = (
+        r"an image of 50 x 80 pixels .*: Insufficient memory \(Failed to allocate\)\. .*lower `max_side` \(now 1024\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        SIFT().describe(np.zeros((50, 80), np.uint8))
+    with pytest.raises(ValueError, match=r"image 0: .*an image of 50 x 80"):
+        SIFT().transform([np.zeros((50, 80), np.uint8)])
+
+
 def test_transform_and_clone(texture):
     """One set per image, some empty, equal for any number of threads."""
     images = [texture, np.zeros((30, 30), np.uint8), texture[:, ::-1]]
@@ -99,6 +128,7 @@ def test_transform_and_clone(texture):
         ({"n_keypoints": 0}, r"`n_keypoints` .*>= 1; got 0. None keeps all"),
         ({"contrast_threshold": -0.1}, r"`contrast_threshold` must be a number >= 0; got -0.1"),
         ({"edge_threshold": 0}, r"`edge_threshold` must be a number > 0; got 0"),
+        ({"root": "yes"}, r"`root` must be True or False; got 'yes'"),
         ({"sigma": 0}, r"`sigma` must be a number of pixels > 0; got 0"),
     ],
 )

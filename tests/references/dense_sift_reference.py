@@ -25,13 +25,13 @@ def gradient(image: np.ndarray, y: int, x: int) -> tuple[float, float]:
     return math.hypot(across, up), math.atan2(up, across) % (2 * math.pi)
 
 
-def window_weight(offset: int, cell: int, bin_size: int, window: str) -> float:
-    """Weight of a pixel *offset* pixels from the centre of *cell* along one axis."""
+def window_weight(offset: int, cell: int, bin_size: int, window: str, sigma: float) -> float:
+    """Weight of a pixel *offset* pixels from the centre of *cell* along one axis; *sigma* in cells."""
     tent = 1 - abs(offset) / bin_size
     centre = (cell - 1.5) * bin_size
 
     def bell(position: float) -> float:
-        return math.exp(-0.5 * (position / (2 * bin_size)) ** 2)
+        return math.exp(-0.5 * (position / (sigma * bin_size)) ** 2)
 
     if window == "gaussian":
         return tent * bell(centre + offset)
@@ -41,7 +41,9 @@ def window_weight(offset: int, cell: int, bin_size: int, window: str) -> float:
     return tent * mean
 
 
-def describe_window(image: np.ndarray, top: int, left: int, bin_size: int, window: str) -> np.ndarray:
+def describe_window(
+    image: np.ndarray, top: int, left: int, bin_size: int, window: str, sigma: float = 2.0
+) -> np.ndarray:
     """Return the raw histogram, (4, 4, 8), of the window whose first cell centre is (top, left)."""
     height, width = image.shape
     histogram = np.zeros((4, 4, 8))
@@ -52,7 +54,8 @@ def describe_window(image: np.ndarray, top: int, left: int, bin_size: int, windo
                     y = min(max(top + i * bin_size + dy, 0), height - 1)
                     x = min(max(left + j * bin_size + dx, 0), width - 1)
                     length, direction = gradient(image, y, x)
-                    weight = window_weight(dy, i, bin_size, window) * window_weight(dx, j, bin_size, window)
+                    weight = window_weight(dy, i, bin_size, window, sigma)
+                    weight *= window_weight(dx, j, bin_size, window, sigma)
                     eighths = direction * 8 / (2 * math.pi)
                     lower = math.floor(eighths)
                     histogram[i, j, lower % 8] += length * weight * (1 - (eighths - lower))
