@@ -204,7 +204,10 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
         """Decode and extract one chunk, in threads where `n_jobs` says so; *positions* are for messages only."""
         n_jobs = min(effective_n_jobs(getattr(self, "n_jobs", None)), len(images))
-        done = in_threads(self._one, zip(images, positions, strict=True), n_jobs)
+        return self._batch(in_threads(self._one, zip(images, positions, strict=True), n_jobs))
+
+    def _batch(self, done: Sequence[tuple[np.ndarray, float, float]]) -> Batch:
+        """Put together rows with their seconds of decoding and of extracting, as `_one` returns them."""
         rows, decode, extract = zip(*done, strict=True)
         if type(self) in _warmed:
             return Batch(rows, sum(decode), sum(extract))

@@ -244,7 +244,7 @@ def _sample(bag: BagOfVisualWords, images: Any, position: int, label: str, predi
 def _with_votes(
     sample: Sample, bag: BagOfVisualWords, ballot: Ballot | None, images: Any, why_not: str
 ) -> tuple[Sample, str]:
-    found = bag._described(images[sample.index], sample.index)[0]
+    found = bag._described(images[sample.index], sample.index)
     places = np.stack([found.x, found.y, found.scale, found.angle], axis=1).astype(np.float32)
     sample = replace(sample, places=places)
     if ballot is None or why_not or len(found) > _MOST_PLACES:

@@ -33,7 +33,7 @@ def word_view(bag: BagOfVisualWords, image: Any) -> View:
         those of the largest windows first. Its numbers are x, y and scale in pixels, and the word; -1 where the patch
         is flat.
     """
-    found = bag._described(image, 0)[0]
+    found = bag._described(image, 0)
     grid = not isinstance(bag._method(), SIFT) and not found.angle.any()
     found = _on_finest_grid(found) if grid else found.take(np.argsort(-found.scale, kind="stable")[:_MOST_DISCS])
     words = _words(bag, found)

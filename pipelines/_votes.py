@@ -18,7 +18,7 @@ from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from eyecraft.features import BagOfVisualWords, Chi2Map, Descriptors, Hellinger
 from eyecraft.features.words._encoder import Encoder
 from eyecraft.features.words._projection import relative_places
-from eyecraft.features.words.pyramid import locate
+from eyecraft.features.words.pyramid import finest_cells, locate
 
 # Steps that turn each number of a row into one or more numbers of its own: output k belongs to input k mod n.
 _SCALING = (StandardScaler, MaxAbsScaler, Normalizer)
@@ -149,7 +149,9 @@ class Ballot:
         codes = self._codes(found)
         each, start = np.zeros(len(found)), 0
         for grid in encoder.pyramid:
-            numbers = locate(found.x, found.y, found.image_size, grid)[codes.descriptors] * len(encoder.words)
+            numbers = locate(found.x, found.y, found.image_size, finest_cells([grid]))[codes.descriptors] * len(
+                encoder.words
+            )
             numbers += codes.words
             stop = start + grid[0] * grid[1] * len(encoder.words)
             each += self._handed_on(codes, numbers, share[start:stop], len(found))

@@ -47,7 +47,7 @@ def sample_training(
         begun = time.perf_counter()
         if looked_at and begun - start + slowest > seconds:
             break
-        found = bag._described(images[position], position)[0]
+        found = bag._described(images[position], position)
         looked_at += 1
         if len(found):
             order = rng.permutation(len(found))

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole
+import numpy as np
+
+from eyecraft.data import check_images
+from eyecraft.features._base import Images
+from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole, is_flag
+from eyecraft.features.local import Descriptors
 from eyecraft.features.local._local import LocalDescriptor
 
+from ._sample import Sample
 from .normalize import NAMES, USUAL
 
 
@@ -19,13 +25,14 @@ def check_bag(bag: Any, method: LocalDescriptor) -> None:
     if bag.n_components is not None:
         why = f"{type(method).__name__}'s descriptors have {method._length()} numbers."
         check_whole("n_components", bag.n_components, at_least=1, at_most=method._length(), why=why)
-    check_choice("whiten", bag.whiten, (False, True, "zca"))
+    if not is_flag(bag.whiten):
+        check_choice("whiten", bag.whiten, (False, True, "zca"))
     if bag.whiten == "zca" and bag.n_components is not None:
         raise ValueError(
             f"`whiten='zca'` turns all components back; got `n_components={bag.n_components}` too. Take `whiten=True`, "
             "or `n_components=None`"
         )
-    if not isinstance(bag.append_xy, bool):
+    if not is_flag(bag.append_xy):
         check_number("append_xy", bag.append_xy, at_least=0)
     _check_pyramid(bag)
     check_choice("pooling", bag.pooling, (None, "sum", "max"))
@@ -37,6 +44,26 @@ def check_bag(bag: Any, method: LocalDescriptor) -> None:
         check_choice("normalization", step, NAMES)
     _check_order(normalization_steps(bag.normalization, bag.encoding))
     _check_numbers(bag)
+
+
+def check_sources(X: Any) -> Images:
+    """Return images, or descriptors of one length, as a sequence; ``ValueError`` where they are mixed."""
+    listed = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object)
+    if not listed or not any(isinstance(one, Descriptors) for one in X):
+        return check_images(X)
+    lengths: dict[int, int] = {}
+    for position, one in enumerate(X):
+        if not isinstance(one, Descriptors):
+            raise ValueError(
+                f"X must be images or Descriptors, not both; item {position} is a {type(one).__name__}, others are "
+                "Descriptors. Describe all images first, or none"
+            )
+        if len(one):
+            lengths.setdefault(one.values.shape[1], position)
+    if len(lengths) > 1:
+        which = " and ".join(f"{length} (item {position})" for length, position in lengths.items())
+        raise ValueError(f"X must be Descriptors of one length; they have {which} numbers. Describe all images alike")
+    return list(X)
 
 
 def _check_numbers(bag: Any) -> None:
@@ -53,10 +80,11 @@ def _check_pyramid(bag: Any) -> None:
     levels = grids(bag.pyramid)
     if bag.level_weights is None:
         return
-    if len(bag.level_weights) != len(levels):
+    listed = isinstance(bag.level_weights, Sequence | np.ndarray)
+    if not listed or len(bag.level_weights) != len(levels):
+        got = f"{len(bag.level_weights)}: {bag.level_weights!r}" if listed else repr(bag.level_weights)
         raise ValueError(
-            f"`level_weights` must have one number for each of the {len(levels)} grids of the pyramid; got "
-            f"{len(bag.level_weights)}: {bag.level_weights!r}"
+            f"`level_weights` must have one number for each of the {len(levels)} grids of the pyramid; got {got}"
         )
     for weight in bag.level_weights:
         check_number("level_weights", weight, at_least=0)
@@ -74,12 +102,12 @@ def _check_order(steps: Sequence[str]) -> None:
 
 def grids(pyramid: Any) -> list[tuple[int, int]]:
     """Return the pyramid as a list of (rows, columns)."""
-    try:
-        levels = list(pyramid)
-    except TypeError:
-        levels = []
-    if isinstance(pyramid, str) or not levels:
-        raise ValueError(f"`pyramid` must be a sequence of grids such as ((1, 1), (2, 2), (4, 4)); got {pyramid!r}")
+    levels = list(pyramid) if isinstance(pyramid, Sequence | np.ndarray) and not isinstance(pyramid, str) else []
+    if not levels or any(np.ndim(grid) == 0 for grid in levels):
+        raise ValueError(
+            f"`pyramid` must be a sequence of grids (rows, columns) such as ((1, 1), (2, 2), (4, 4)); got {pyramid!r}. "
+            "A single grid of two rows and two columns is ((2, 2),)"
+        )
     return [check_pair("pyramid", grid, unit="cells") for grid in levels]
 
 
@@ -87,15 +115,29 @@ def normalization_steps(normalization: Any, encoding: str) -> tuple[str, ...]:
     """Return the steps that the parameter means."""
     if normalization is None:
         return USUAL[encoding]
-    return (normalization,) if isinstance(normalization, str) else tuple(normalization)
+    if isinstance(normalization, str):
+        return (normalization,)
+    if not isinstance(normalization, Sequence):
+        raise ValueError(
+            f'`normalization` must be None, a step such as "l2" or a sequence of them; got {normalization!r}'
+        )
+    return tuple(normalization)
 
 
-def too_few(n_words: int, n_found: int, n_images: int, asked: int) -> str:
-    """Return the message for a sample that is smaller than the codebook."""
-    way_out = (
-        f"raise `n_sample_descriptors` (now {asked}), or lower `n_words`"
-        if asked < n_words
-        else f"lower `n_words` to at most {n_found}, give more or larger images, or lower the descriptor's step or "
-        "thresholds"
-    )
-    return f"{n_words} words cannot be learned from the {n_found} descriptors found in {n_images} images: {way_out}"
+def too_few(n_words: int, sample: Sample, n_images: int, asked: int) -> str:
+    """Return the message for a sample, drawn from some of *n_images* images, that is smaller than the codebook."""
+    more = "give more or larger images (`image_size` enlarges them), or lower the descriptor's step or thresholds"
+    found = f"the {sample.n_found} descriptors found in {sample.n_images} images"
+    if sample.n_found >= n_words:
+        drawn = f"{len(sample.values)} descriptors, drawn from {found}"
+        return (
+            f"{n_words} words cannot be learned from {drawn}: raise `n_sample_descriptors` (now {asked}), or lower "
+            "`n_words`"
+        )
+    start = f"{n_words} words cannot be learned from {found}: "
+    if sample.n_images < n_images:
+        return (
+            f"{start}raise `n_sample_descriptors` (now {asked}), which so far lets only {sample.n_images} of the "
+            f"{n_images} images be looked at, or lower `n_words`"
+        )
+    return start + (f"lower `n_words` to at most {sample.n_found}, {more}" if sample.n_found else more)

@@ -7,7 +7,7 @@ rough score falls short of the best by more than twice that bound cannot be near
 in double precision, so what is returned is exact.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,21 +19,58 @@ _LONGEST, _FARTHEST = 512, 1024.0  # numbers of a descriptor, and the largest of
 POSSIBLE = can_multiply_bytes()
 
 
-def takes_bytes(descriptors: np.ndarray, words: np.ndarray) -> bool:
-    """Tell whether `nearest_by_bytes` is for these: bytes, and a processor that multiplies them."""
-    if not POSSIBLE or descriptors.dtype != np.uint8 or not len(descriptors):
-        return False
-    length = words.shape[1]
-    return length % TOGETHER == 0 and 0 < length <= _LONGEST and bool(np.abs(words).max() <= _FARTHEST)
+class Panels(NamedTuple):
+    """Words rounded to signed bytes, laid out as `tile` reads them.
+
+    Attributes
+    ----------
+    words : ndarray of shape (n_words, length), float32
+        As they were.
+    rounded : ndarray of shape (n_panels, length / TOGETHER, WORDS, TOGETHER), int8
+        ``q``, the last panel filled up with zeros.
+    biases : ndarray of shape (n_panels * WORDS,), int32
+        ``-b``.
+    slack : float
+        Largest ``|e| / s`` of a word.
+    """
+
+    words: np.ndarray
+    rounded: np.ndarray
+    biases: np.ndarray
+    slack: float
 
 
-def nearest_by_bytes(descriptors: np.ndarray, words: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+def takes_bytes(descriptors: np.ndarray) -> bool:
+    """Tell whether these are bytes, and there is a processor that multiplies them."""
+    return POSSIBLE and descriptors.dtype == np.uint8 and len(descriptors) > 0
+
+
+def pack_words(words: np.ndarray) -> Panels | None:
+    """Return words, ``(n_words, length)`` contiguous float32, ready for `nearest_by_bytes`; None where it can't be.
+
+    That is where the length is no multiple of 4 or above 512, or a number is not within -1,024 .. 1,024.
+    """
+    n_words, length = words.shape
+    if length % TOGETHER or not 0 < length <= _LONGEST or not np.abs(words).max() <= _FARTHEST:
+        return None
+    n_panels = -(-n_words // WORDS)
+    room = np.zeros(n_panels * WORDS * length + 63, np.int8)
+    start = -room.ctypes.data % 64  # a panel begins where a line of the cache does
+    rounded = room[start : start + room.size - 63].reshape(n_panels, -1, WORDS, TOGETHER)
+    biases = np.full(n_panels * WORDS, _NEVER, np.int32)
+    slack = _round_words(words, rounded, biases)
+    return Panels(words, rounded, biases, slack)
+
+
+def nearest_by_bytes(descriptors: np.ndarray, panels: Panels, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest words of every descriptor, nearest first, and the squared distances.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8
-    words : ndarray of shape (n_words, length), float32
+        Of the words' length.
+    panels : Panels
+        From `pack_words`.
     n_neighbors : int
         At most ``n_words``.
 
@@ -43,16 +80,9 @@ def nearest_by_bytes(descriptors: np.ndarray, words: np.ndarray, n_neighbors: in
         Of words at the same distance the first.
     gaps : ndarray of shape (n, n_neighbors), float32
     """
-    words = np.ascontiguousarray(words, np.float32)
-    n_panels = -(-len(words) // WORDS)
-    room = np.zeros(n_panels * WORDS * words.shape[1] + 63, np.int8)
-    start = -room.ctypes.data % 64  # a panel begins where a line of the cache does
-    panels = room[start : start + room.size - 63].reshape(n_panels, -1, WORDS, TOGETHER)
-    biases = np.full(n_panels * WORDS, _NEVER, np.int32)
-    slack = _round_words(words, panels, biases)
     neighbors = np.empty((len(descriptors), n_neighbors), np.int32)
     gaps = np.empty((len(descriptors), n_neighbors), np.float32)
-    _search(np.ascontiguousarray(descriptors), words, panels, biases, slack, neighbors, gaps)
+    _search(np.ascontiguousarray(descriptors), *panels, neighbors, gaps)
     return neighbors, gaps
 
 

@@ -1,17 +1,21 @@
 """From the descriptors of one image to its row: codes, pooling over the pyramid, normalisation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from eyecraft.features.local import Descriptors
+from eyecraft.features.local._local import ImageError
 
+from ._prepared import PreparedWords
 from ._projection import Projection, relative_places
 from .fisher import Mixture, encode_fisher, fisher_vector
 from .hard import encode_hard
 from .llc import encode_llc
 from .normalize import normalize_levels
-from .pyramid import finest_grid, locate, pool_up
+from .pyramid import Cells, finest_cells, locate, pool_up
 from .soft import encode_soft
 from .triangle import encode_triangle
 from .vlad import encode_vlad
@@ -20,23 +24,27 @@ from .vlad import encode_vlad
 LENGTHS_PER_WORD = {"vlad": 1, "fisher": 2}
 
 
-class FinerThanImageError(ValueError):
-    """A grid has more rows or columns than an image has pixels."""
-
-    def __init__(self, grid: tuple[int, int], image_size: tuple[int, int]) -> None:
-        super().__init__(
-            f"the pyramid's grid {grid} (rows, columns) is finer than the image of {image_size[0]} x {image_size[1]} "
-            "pixels (height x width): take a coarser `pyramid`, or `image_size` to enlarge the images"
-        )
+def check_pyramid(pyramid: Sequence[tuple[int, int]], image_size: tuple[int, int]) -> None:
+    """Raise `ImageError` if a grid has more rows or columns than an image has pixels."""
+    for grid in pyramid:
+        if grid[0] > image_size[0] or grid[1] > image_size[1]:
+            raise ImageError(
+                f"the pyramid's grid {grid} (rows, columns) is finer than the image of {image_size[0]} x "
+                f"{image_size[1]} pixels (height x width): take a coarser `pyramid`, or `image_size` to enlarge the "
+                "images"
+            )
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A learned codebook and how it is used; called with descriptors it returns their row."""
+    """A learned codebook and how it is used; called with descriptors it returns their row.
+
+    What depends on the codebook alone is worked out at the first image: keep an encoder for all images of a call.
+    """
 
     encoding: str
     projection: Projection
-    words: np.ndarray
+    words: PreparedWords
     mixture: Mixture | None
     sigma: float | None
     n_neighbors: int
@@ -51,24 +59,27 @@ class Encoder:
 
         Raises
         ------
-        FinerThanImageError
-            A grid of the pyramid has more rows or columns than the image has pixels.
+        ImageError
+            The descriptors are not as long as those that the codebook was learned from, or a grid of the pyramid has
+            more rows or columns than the image has pixels.
         """
         if not found.values.any():  # none, or flat ones only
             return np.zeros(self.n_features, np.float32)
-        for grid in self.pyramid:
-            if grid[0] > found.image_size[0] or grid[1] > found.image_size[1]:
-                raise FinerThanImageError(grid, found.image_size)
-        finest = finest_grid(self.pyramid)
-        cells = locate(found.x, found.y, found.image_size, finest)
+        if found.values.shape[1] != self.length:
+            raise ImageError(
+                f"its descriptors have {found.values.shape[1]} numbers, the codebook was learned from descriptors of "
+                f"{self.length}: describe it as the training images were, or fit again"
+            )
+        check_pyramid(self.pyramid, found.image_size)
+        cells = locate(found.x, found.y, found.image_size, self.cells)
         values = self.projection(found.values, relative_places(found))
-        levels = pool_up(self._pooled(values, cells, finest[0] * finest[1]), finest, self.pyramid, self.pooling)
+        levels = pool_up(self._pooled(values, cells, self.cells.n_cells), self.cells, self.pyramid, self.pooling)
         if self.mixture is not None:
             levels = [fisher_vector(level, self.mixture) for level in levels]
         return normalize_levels(levels, self.steps, self.level_weights)
 
     def _pooled(self, values: np.ndarray, cells: np.ndarray, n_cells: int) -> np.ndarray:
-        """Return the codes pooled over the cells of the finest grid."""
+        """Return the codes pooled over the finest cells."""
         if self.mixture is not None:
             return encode_fisher(values, self.mixture, cells, n_cells)
         words, pooling, few = self.words, self.pooling, min(self.n_neighbors, len(self.words))
@@ -81,10 +92,22 @@ class Encoder:
         encode = encode_triangle if self.encoding == "triangle" else encode_hard
         return encode(values, words, cells, n_cells, pooling)
 
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells that those of all grids of the pyramid are made up of."""
+        return finest_cells(self.pyramid)
+
+    @property
+    def length(self) -> int:
+        """Numbers of a descriptor, before the projection."""
+        if self.projection.matrix is not None:
+            return len(self.projection.matrix)
+        return self.words.array.shape[1] - (0 if self.projection.place_scale is None else 2)
+
     @property
     def n_features(self) -> int:
         """Length of a row."""
-        per_word = LENGTHS_PER_WORD.get(self.encoding, 0) * self.words.shape[1] or 1
+        per_word = LENGTHS_PER_WORD.get(self.encoding, 0) * self.words.array.shape[1] or 1
         return sum(rows * columns for rows, columns in self.pyramid) * len(self.words) * per_word
 
     def feature_names(self) -> list[str]:
@@ -92,7 +115,7 @@ class Encoder:
         endings = [""]
         if self.encoding in LENGTHS_PER_WORD:
             kinds = "ms"[: LENGTHS_PER_WORD[self.encoding]]
-            endings = [f"_{kind}{i:03d}" for kind in kinds for i in range(self.words.shape[1])]
+            endings = [f"_{kind}{i:03d}" for kind in kinds for i in range(self.words.array.shape[1])]
         words = [f"_w{word:04d}{ending}" for word in range(len(self.words)) for ending in endings]
         return [
             f"bovw_l{level}_r{row}_c{column}{word}"
@@ -104,4 +127,4 @@ class Encoder:
 
     def parts(self) -> list[np.ndarray | float | None]:
         """Return everything learned, for telling one codebook from another."""
-        return [self.words, *(self.mixture or ()), *self.projection, self.sigma]
+        return [self.words.array, *(self.mixture or ()), *self.projection, self.sigma]

@@ -23,6 +23,6 @@ def unpack(row: np.ndarray) -> Descriptors:
     dtype = _TYPES[kind]
     at = 8 * _HEAD
     end = at + n * length * dtype.itemsize
-    values = data[at:end].copy().view(dtype).reshape(n, length)
-    x, y, scale, angle = data[end:].copy().view(np.float32).reshape(4, n)
+    values = data[at:end].view(dtype).reshape(n, length)  # both begin at a multiple of 4 bytes
+    x, y, scale, angle = data[end:].view(np.float32).reshape(4, n)
     return Descriptors(values, x, y, scale, angle, (height, width))

@@ -17,13 +17,12 @@ def score_table(words: np.ndarray) -> np.ndarray:
 
 
 def scores_in_chunks(
-    descriptors: np.ndarray, words: np.ndarray, chunk: int
+    descriptors: np.ndarray, table: np.ndarray, chunk: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield by chunks the first row, the rows as float32 with a one behind each, and all scores ``x.c - |c|^2 / 2``.
 
-    The arrays are reused: read them before asking for the next chunk.
+    *table* is what `score_table` made of the words. The arrays are reused: read them before asking for the next chunk.
     """
-    table = score_table(words)
     length = table.shape[0] - 1
     chunk = max(min(chunk, len(descriptors)), 1)
     padded = np.ones((chunk, length + 1), np.float32)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,22 +19,32 @@ Timed = tuple[Descriptors, float, float]  # descriptors, seconds of decoding, se
 
 
 def through_store(
-    store: FeatureStore, method: LocalDescriptor, image_size: Any, source: Any, compute: Callable[[], Timed]
-) -> Timed:
-    """Return one image's descriptors: from the store if it has them, else computed and kept."""
+    store: FeatureStore,
+    method: LocalDescriptor,
+    image_size: Any,
+    sources: Sequence[Any],
+    compute: Callable[[list[int]], list[Timed]],
+) -> list[Timed]:
+    """Return images' descriptors: stored ones from disk, in no time, the others computed and kept, in one file.
+
+    *compute* is given the positions in *sources* of the images to be described.
+    """
     identity = descriptor_identity(method, image_size)
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:24]
-    done: list[Timed] = []
-    rows: list[np.ndarray] = []
+    computed: dict[int, Timed] = {}
+    done: dict[int, Timed] = {}
 
-    def work(_: list[int]) -> Batch:
-        done.append(compute())
-        found, decode_seconds, describe_seconds = done[0]
-        return Batch([pack(found)], decode_seconds, describe_seconds)
+    def work(missing: list[int]) -> Batch:
+        found = compute(missing)
+        computed.update(zip(missing, found, strict=True))
+        return Batch([pack(one) for one, _, _ in found], sum(one[1] for one in found), sum(one[2] for one in found))
+
+    def receive(position: int, row: np.ndarray) -> None:
+        done[position] = computed[position] if position in computed else (unpack(row), 0.0, 0.0)
 
     title = describe(f"{type(method).__name__} descriptors", identity["parameters"])
-    store.fill(key, [image_key(source)], work, lambda _, row: rows.append(row), description=title)
-    return done[0] if done else (unpack(rows[0]), 0.0, 0.0)
+    store.fill(key, [image_key(one) for one in sources], work, receive, description=title, batch_size=len(sources))
+    return [done[position] for position in range(len(sources))]
 
 
 def descriptor_identity(method: LocalDescriptor, image_size: Any) -> dict[str, Any]:

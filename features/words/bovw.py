@@ -1,7 +1,6 @@
 """Bags of visual words: local descriptors, encoded by a codebook, pooled over the cells of a pyramid."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,21 +9,23 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from eyecraft.data import check_images
 from eyecraft.features._base import Images, ImageTransformer
-from eyecraft.features._store import open_store
+from eyecraft.features._store import Batch, open_store
 from eyecraft.features.local import DenseSIFT, Descriptors
 from eyecraft.features.local._local import LocalDescriptor
 
-from ._bovw_checks import check_bag, grids, normalization_steps, too_few
-from ._encoder import Encoder, FinerThanImageError
+from ._bovw_checks import check_bag, check_sources, grids, normalization_steps, too_few
+from ._describer import Describer
+from ._encoder import Encoder, check_pyramid
+from ._prepared import PreparedWords
 from ._projection import learn_projection
 from ._sample import draw_sample
-from ._stored import Timed, descriptor_identity, through_store
+from ._stored import descriptor_identity
 from .codebook import kmeans
 from .fisher import fit_mixture
 
 _LEARNING_ONLY = frozenset({"n_sample_descriptors", "init", "max_iter", "random_state", "store_descriptors"})
+_OF_ONE_ENCODING = {"soft": "sigma_", "fisher": "mixture_"}
 
 
 class BagOfVisualWords(ImageTransformer):
@@ -53,7 +54,8 @@ class BagOfVisualWords(ImageTransformer):
     pooling : {"sum", "max"} or None, default=None
         None is "max" for "llc", else "sum"; "vlad" and "fisher" are sums.
     normalization : str, sequence of str or None, default=None
-        Steps in order: "power" (signed square root), "intra" (each word), "cell:l1", "cell:l2", "level:l1", "level:l2",
+        Steps in order: "power" (signed square root), "intra" (l2 over the numbers of each word of "vlad" and "fisher";
+        other encodings have one number per word, and it is "cell:l2"), "cell:l1", "cell:l2", "level:l1", "level:l2",
         "l1", "l2" (whole row). None is what suits the encoding: "l1" for "hard" and "soft", "l2" for "llc" and
         "triangle", ``("power", "cell:l2", "l2")`` for "vlad" and "fisher". ``()`` is none.
     n_neighbors : int, default=5
@@ -122,7 +124,7 @@ class BagOfVisualWords(ImageTransformer):
     """
 
     _requires_fit = True
-    _code_version = 2  # 2: places on the border of two cells
+    _code_version = 3  # 2: places on the border of two cells; 3: distances of byte descriptors, sums over cells
     _chunk_size = 32  # at the end of a chunk threads wait for each other: half an image lost
 
     def __init__(
@@ -190,26 +192,23 @@ class BagOfVisualWords(ImageTransformer):
         Raises
         ------
         ValueError
-            A parameter is wrong, or the images have fewer descriptors than there are to be words.
+            A parameter is wrong, the images have fewer descriptors than there are to be words, or one of those looked
+            at has fewer pixels than a grid of the pyramid has cells.
         """
         self._check_parameters()
-        sources = _sources(X)
+        sources = check_sources(X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        values, places = draw_sample(
-            lambda source, position: self._described(source, position)[0],
-            sources,
-            self.n_sample_descriptors,
-            seed,
-            self.n_jobs,
-        )
-        if len(values) < self.n_words:
-            raise ValueError(too_few(self.n_words, len(values), len(sources), self.n_sample_descriptors))
-        self.projection_ = learn_projection(values, self.n_components, self.whiten, self.append_xy)
-        self._learn_words(self.projection_(values, places), seed)
+        sample = draw_sample(self._describer(), sources, self.n_sample_descriptors, seed, self._check_pyramid)
+        if len(sample.values) < self.n_words:
+            raise ValueError(too_few(self.n_words, sample, len(sources), self.n_sample_descriptors))
+        self.projection_ = learn_projection(sample.values, self.n_components, self.whiten, self.append_xy)
+        self._learn_words(self.projection_(sample.values, sample.places), seed)
         self.n_features_out_ = self._encoder().n_features
         return self
 
     def _learn_words(self, sample: np.ndarray, seed: int) -> None:
+        for name in _OF_ONE_ENCODING.values():  # an earlier fit's
+            self.__dict__.pop(name, None)
         if self.encoding == "fisher":
             self.mixture_ = fit_mixture(sample, self.n_words, max_iter=self.max_iter, seed=seed)
             self.words_ = self.mixture_.means
@@ -236,10 +235,17 @@ class BagOfVisualWords(ImageTransformer):
         NotFittedError
             `fit` was not called.
         ValueError
-            A grid of the pyramid is finer than an image; the message names both.
+            A grid of the pyramid is finer than an image, or descriptors are not as long as those of `fit`; the message
+            names the image. Or parameters were changed after `fit` that need another one.
         """
         check_is_fitted(self, "words_")
-        sources = _sources(X)
+        self._check_parameters()
+        if self._encoder().n_features != self.n_features_out_:
+            raise ValueError(
+                f"parameters were changed after `fit`: a row would have {self._encoder().n_features} numbers, not the "
+                f"{self.n_features_out_} that were announced. Call `fit` again, or set `encoding` and `pyramid` back"
+            )
+        sources = check_sources(X)
         if not isinstance(sources[0], Descriptors):
             return super().transform(X)
         features = np.empty((len(sources), self.n_features_out_), np.float32)
@@ -249,45 +255,40 @@ class BagOfVisualWords(ImageTransformer):
                 features[positions] = self._compute([sources[i] for i in positions], positions).rows
         return features
 
-    # -- one image ---------------------------------------------------------------------------------------------------
+    # -- one image after the other -----------------------------------------------------------------------------------
 
     def _compute_all(self, images: Images, receive: Any) -> None:
         # Each thread has an image; threads inside the products of matrices would only get into each other's way.
         with threadpool_limits(1, user_api="blas"):
             super()._compute_all(images, receive)
 
-    def _one(self, source: Any, position: int) -> tuple[np.ndarray, float, float]:
-        found, decode_seconds, describe_seconds = self._described(source, position)
-        start = time.perf_counter()
-        try:
-            row = self._encoder()(found)
-        except FinerThanImageError as error:
-            raise ValueError(f"image {position}: {error}") from None
-        return row, decode_seconds, describe_seconds + time.perf_counter() - start
+    def _compute(self, images: list[Any], positions: list[int]) -> Batch:
+        encoder = self._encoder()
+        return self._batch(self._describer().each(images, positions, lambda found, _: encoder(found)))
 
-    def _described(self, source: Any, position: int) -> Timed:
-        """Return one image's descriptors, and the seconds of decoding and describing."""
-        if isinstance(source, Descriptors):
-            return source, 0.0, 0.0
+    def _check_pyramid(self, found: Descriptors) -> None:
+        if found.values.any():  # else its row is zeros whatever the grids
+            check_pyramid(grids(self.pyramid), found.image_size)
 
-        def compute() -> Timed:
-            start = time.perf_counter()
-            pixels = self._read(source, position)
-            decoded = time.perf_counter()
-            found = self._method()._describe(pixels)
-            return found, decoded - start, time.perf_counter() - decoded
+    def _described(self, source: Any, position: int) -> Descriptors:
+        """Return one image's descriptors."""
+        return self._describer().one(source, position)
 
+    def _describer(self) -> Describer:
         store = open_store(self.store) if self.store_descriptors else None
-        return compute() if store is None else through_store(store, self._method(), self.image_size, source, compute)
-
-    def _extract(self, image: np.ndarray) -> np.ndarray:
-        return self._encoder()(self._method()._describe(image))
+        return Describer(self._method(), self._read, self.image_size, store, self.n_jobs)
 
     def _encoder(self) -> Encoder:
+        learned = _OF_ONE_ENCODING.get(self.encoding, "words_")
+        if not hasattr(self, learned):
+            raise ValueError(
+                f"`encoding={self.encoding!r}` needs `{learned}`, which `fit` did not learn, for it was called with "
+                "another encoding: call it again"
+            )
         return Encoder(
             encoding=self.encoding,
             projection=self.projection_,
-            words=self.words_,
+            words=PreparedWords(self.words_),
             mixture=self.mixture_ if self.encoding == "fisher" else None,
             sigma=self.sigma_ if self.encoding == "soft" else None,
             n_neighbors=self.n_neighbors,
@@ -344,10 +345,3 @@ class BagOfVisualWords(ImageTransformer):
                 digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
             identity["codebook"] = digest.hexdigest()
         return identity
-
-
-def _sources(X: Any) -> Images:
-    """Return images or descriptors as a sequence."""
-    if isinstance(X, list | tuple | np.ndarray) and len(X) and isinstance(X[0], Descriptors):
-        return list(X)
-    return check_images(X)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.kernel_approximation import AdditiveChi2Sampler
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from eyecraft.features._checks import check_number, check_whole
 
@@ -21,7 +21,8 @@ class Chi2Map(TransformerMixin, BaseEstimator):
         Degree of homogeneity: the kernel is ``(x y)^((gamma - 1) / 2) * 2 x y / (x + y)``. 1 is chi-squared itself; 0.5
         (VLFeat's PHOW) damps large counts.
     sample_interval : float or None, default=None
-        Distance between sampled frequencies; None is VLFeat's ``2 pi / (5.86 sqrt(n_components) + 3.65)``.
+        Distance between sampled frequencies; None is ``2 pi / (5.86 sqrt(n_components) + 3.65)``, which VLFeat takes
+        for its uniform window. (Its rectangular window, with another interval, is what VLFeat does unless asked.)
 
     Attributes
     ----------
@@ -109,10 +110,14 @@ class Chi2Map(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of shape (n_features_out_,), str objects
+
+        Raises
+        ------
+        ValueError
+            There are more or fewer names than inputs, or others than those of `fit`.
         """
         check_is_fitted(self, "n_features_out_")
-        if input_features is None:
-            input_features = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        input_features = _check_feature_names_in(self, input_features)
         endings = ["chi2_0"]
         for i in range(1, self.n_components + 1):
             endings += [f"cos{i}", f"sin{i}"]

@@ -3,18 +3,17 @@
 import numpy as np
 from numba import njit
 
+from ._prepared import Codebook
 from .nearest import nearest_words
 
 
-def encode_hard(
-    descriptors: np.ndarray, words: np.ndarray, cells: np.ndarray, n_cells: int, pooling: str
-) -> np.ndarray:
+def encode_hard(descriptors: np.ndarray, words: Codebook, cells: np.ndarray, n_cells: int, pooling: str) -> np.ndarray:
     """Count the descriptors of each word in each cell.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8 or float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
     cells : ndarray of shape (n,), int64
         Cell of every descriptor.
     n_cells : int

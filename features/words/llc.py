@@ -4,12 +4,13 @@ import numpy as np
 from numba import njit
 
 from ._pooling import pool_sparse
+from ._prepared import Codebook, prepare
 from .nearest import nearest_few
 
 
 def encode_llc(
     descriptors: np.ndarray,
-    words: np.ndarray,
+    words: Codebook,
     cells: np.ndarray,
     n_cells: int,
     pooling: str,
@@ -22,7 +23,7 @@ def encode_llc(
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8 or float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
     cells : ndarray of shape (n,), int64
         Cell of every descriptor.
     n_cells : int
@@ -41,8 +42,9 @@ def encode_llc(
     J. Wang, J. Yang, K. Yu, F. Lv, T. Huang, Y. Gong, "Locality-constrained linear coding for image classification",
     CVPR 2010. doi:10.1109/CVPR.2010.5540018
     """
+    words = prepare(words)
     neighbors, _ = nearest_few(descriptors, words, n_neighbors)
-    weights = llc_weights(np.asarray(descriptors), np.asarray(words, np.float32), neighbors, beta)
+    weights = llc_weights(np.asarray(descriptors), words.array, neighbors, beta)
     return pool_sparse(neighbors, weights, cells, n_cells, len(words), pooling)
 
 

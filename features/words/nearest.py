@@ -8,16 +8,19 @@ import numpy as np
 from numba import njit
 
 from ._byte_words import nearest_by_bytes, takes_bytes
+from ._prepared import Codebook, prepare
 from ._scores import scores_in_chunks
 
+_MANY = 64  # above so many neighbours, inserting them one by one costs more than sorting
 
-def nearest_words(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
+
+def nearest_words(descriptors: np.ndarray, words: Codebook) -> np.ndarray:
     """Return the index of the nearest word for every descriptor.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8 or float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
 
     Returns
     -------
@@ -34,13 +37,14 @@ def nearest_words(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
     return nearest_few(descriptors, words, 1)[0][:, 0]
 
 
-def nearest_few(descriptors: np.ndarray, words: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_few(descriptors: np.ndarray, words: Codebook, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest words of every descriptor, nearest first, and the squared distances.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8 or float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
+        Prepared ones save a quarter of a millisecond a call.
     n_neighbors : int
         At most ``n_words``.
 
@@ -49,20 +53,40 @@ def nearest_few(descriptors: np.ndarray, words: np.ndarray, n_neighbors: int) ->
     neighbors : ndarray of shape (n, n_neighbors), int32
     gaps : ndarray of shape (n, n_neighbors), float32
         Squared Euclidean distances.
+
+    Raises
+    ------
+    ValueError
+        Descriptors and words differ in length.
     """
-    if takes_bytes(descriptors, words):
-        return nearest_by_bytes(descriptors, words, n_neighbors)
+    words = prepare(words)
+    if descriptors.shape[1] != words.array.shape[1]:
+        raise ValueError(
+            f"descriptors of {descriptors.shape[1]} numbers cannot be compared with words of {words.array.shape[1]}: "
+            "describe images as they were described for the words"
+        )
+    if n_neighbors <= _MANY and takes_bytes(descriptors) and words.panels is not None:
+        return nearest_by_bytes(descriptors, words.panels, n_neighbors)
     neighbors = np.empty((len(descriptors), n_neighbors), np.int32)
     gaps = np.empty((len(descriptors), n_neighbors), np.float32)
     chunk = 512 if n_neighbors == 1 else 256  # a megabyte or two of scores for 1,024 words: they stay in the cache
-    for start, rows, scores in scores_in_chunks(descriptors, words, chunk):
+    for start, rows, scores in scores_in_chunks(descriptors, words.table, chunk):
         part = slice(start, start + len(rows))
         if n_neighbors == 1:
             neighbors[part, 0] = np.argmax(scores, axis=1)
-        else:
+        elif n_neighbors <= _MANY:
             _best_few(scores, neighbors[part])
+        else:
+            neighbors[part] = _best_many(scores, n_neighbors)
         _measure(rows, scores, neighbors[part], gaps[part])
     return neighbors, gaps
+
+
+def _best_many(scores: np.ndarray, n: int) -> np.ndarray:
+    """Return the words with the highest scores, the highest first."""
+    best = np.argpartition(scores, -n, axis=1)[:, -n:]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
 
 
 # Scores are never NaN; saying so lets maxima use vector registers.

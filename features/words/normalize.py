@@ -28,8 +28,9 @@ def normalize_levels(
     ----------
     levels : sequence of ndarray of shape (n_cells, n_words) or (n_cells, n_words, length)
     steps : sequence of str
-        "power" takes signed square roots; "intra" brings each word of each cell to unit l2 norm; "cell:l1",
-        "cell:l2", "level:l1", "level:l2" normalise each cell or each level, "l1" and "l2" the whole row.
+        "power" takes signed square roots; "intra" brings each word of each cell to unit l2 norm, or each cell where a
+        word has but one number; "cell:l1", "cell:l2", "level:l1", "level:l2" normalise each cell or each level, "l1"
+        and "l2" the whole row.
     level_weights : sequence of float, optional
         Factors of the levels, applied just before the first step on the whole row, else at the end.
 

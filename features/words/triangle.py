@@ -3,18 +3,19 @@
 import numpy as np
 from numba import njit
 
+from ._prepared import Codebook, prepare
 from ._scores import scores_in_chunks
 
 
 def encode_triangle(
-    descriptors: np.ndarray, words: np.ndarray, cells: np.ndarray, n_cells: int, pooling: str
+    descriptors: np.ndarray, words: Codebook, cells: np.ndarray, n_cells: int, pooling: str
 ) -> np.ndarray:
     """Pool ``max(0, mean(z) - z_k)``, z being a descriptor's distances to all words.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), uint8 or float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
     cells : ndarray of shape (n,), int64
         Cell of every descriptor.
     n_cells : int
@@ -30,7 +31,7 @@ def encode_triangle(
     section 3.2.2. https://proceedings.mlr.press/v15/coates11a.html
     """
     out = np.zeros((n_cells, len(words)), np.float32)
-    for start, rows, scores in scores_in_chunks(descriptors, words, chunk=128):
+    for start, rows, scores in scores_in_chunks(descriptors, prepare(words).table, chunk=128):
         _add_triangles(rows, scores, cells[start : start + len(rows)], pooling == "max", out)
     return out
 

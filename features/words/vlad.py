@@ -3,16 +3,17 @@
 import numpy as np
 from numba import njit
 
+from ._prepared import Codebook, prepare
 from .nearest import nearest_words
 
 
-def encode_vlad(descriptors: np.ndarray, words: np.ndarray, cells: np.ndarray, n_cells: int) -> np.ndarray:
+def encode_vlad(descriptors: np.ndarray, words: Codebook, cells: np.ndarray, n_cells: int) -> np.ndarray:
     """Sum the differences ``x - c`` of the descriptors from their nearest word, per cell.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, length), float32
-    words : ndarray of shape (n_words, length), float32
+    words : ndarray of shape (n_words, length), float32, or PreparedWords
     cells : ndarray of shape (n,), int64
         Cell of every descriptor.
     n_cells : int
@@ -27,8 +28,9 @@ def encode_vlad(descriptors: np.ndarray, words: np.ndarray, cells: np.ndarray, n
     2010. doi:10.1109/CVPR.2010.5540039. R. Arandjelovic, A. Zisserman, "All about VLAD", CVPR 2013, for the
     normalisation inside each word. doi:10.1109/CVPR.2013.207
     """
-    out = np.zeros((n_cells, *words.shape), np.float32)
-    _add_differences(np.asarray(descriptors), words, nearest_words(descriptors, words), cells, out)
+    words = prepare(words)
+    out = np.zeros((n_cells, *words.array.shape), np.float32)
+    _add_differences(np.asarray(descriptors), words.array, nearest_words(descriptors, words), cells, out)
     return out
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from eyecraft.features import FeatureStore
 from eyecraft.features.local import SIFT, DenseSIFT, Descriptors, Patches
 from eyecraft.features.words import BagOfVisualWords, Chi2Map
+from eyecraft.features.words._sample import draw_sample, even_share
 
 DESCRIPTOR = DenseSIFT(step=6, bin_sizes=(4,))
 ENCODINGS = ["hard", "soft", "llc", "triangle", "vlad", "fisher"]
@@ -166,6 +168,32 @@ def test_the_sample_is_bounded_and_even(images, monkeypatch):
     assert len(seen[0]) == 3 * len(DESCRIPTOR.describe(images[0]))  # all of 3 images: each is asked for 33, has 30
 
 
+def test_what_flat_images_leave_of_the_sample_goes_to_the_others(images):
+    """Two images of keypoints among many without any: all of theirs are taken, as far as was asked for."""
+    method = SIFT(contrast_threshold=0.005)
+    lengths = [len(method.describe(image)) for image in (images[0], images[6])]
+    among_flat = [np.zeros((30, 30), np.uint8)] * 20 + [images[0], images[6]] + [np.zeros((30, 30), np.uint8)] * 20
+    describer = bag(descriptor=method)._describer()
+    whole = draw_sample(describer, among_flat, 2000, 0, lambda _: None)
+    assert (len(whole.values), whole.n_found, whole.n_images) == (sum(lengths), sum(lengths), 42)
+    few = draw_sample(describer, among_flat, 42 * 32, 0, lambda _: None)
+    assert len(few.values) == sum(lengths)
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "share"), [([9, 9], 20, 20), ([9, 1, 9], 11, 5), ([0, 0, 5], 3, 3), ([4], 0, 1)]
+)
+def test_shares_are_even(counts, total, share):
+    """The largest limit that keeps the sum within what was asked for."""
+    assert even_share(counts, total) == share
+
+
+def test_numpys_flags_are_flags(images):
+    """True is True."""
+    fitted = bag(n_components=4, whiten=np.True_, append_xy=np.True_).fit(images)
+    np.testing.assert_array_equal(fitted.words_, bag(n_components=4, whiten=True, append_xy=True).fit(images).words_)
+
+
 def test_set_output_and_grid_search(images):
     """pandas out with names; parameters of the descriptor reachable."""
     frame = bag().set_output(transform="pandas").fit_transform(images)
@@ -208,6 +236,16 @@ def test_rows_and_descriptors_come_back_from_the_store(images, tmp_path, monkeyp
     assert calls
 
 
+def test_descriptors_are_written_some_images_at_a_time(images, tmp_path):
+    """One file for sixteen images, for a commit each would cost more than describing them; copies are one entry."""
+    many = [image + np.uint8(k) for k in range(3) for image in images]
+    kept = bag(store=FeatureStore(tmp_path), store_descriptors=True, n_jobs=2, n_sample_descriptors=2000)
+    rows = kept.fit([*many, many[0]]).transform([*many, many[0]])
+    np.testing.assert_array_equal(rows[0], rows[-1])
+    files = {folder.name: len(list(folder.iterdir())) for folder in (tmp_path / "shards").iterdir()}
+    assert sorted(files.values()) == [2, 3]  # rows, 32 at a time; descriptors, 16 at a time
+
+
 def test_another_codebook_is_another_entry(images, tmp_path):
     """Rows of one fold's codebook never pass for those of another's."""
     store = FeatureStore(tmp_path)
@@ -248,15 +286,62 @@ def test_fewer_descriptors_than_words_names_both_numbers(images):
     n = sum(len(found) for found in DESCRIPTOR.transform(images[:2]))
     with pytest.raises(ValueError, match=rf"5000 words .* the {n} descriptors found in 2 images: lower `n_words`"):
         bag(n_words=5000).fit(images[:2])
-    with pytest.raises(ValueError, match=r"200 words .* raise `n_sample_descriptors` \(now 100\)"):
+    with pytest.raises(ValueError, match=r"200 words .* raise `n_sample_descriptors` \(now 100\).* 3 of the 12 images"):
         bag(n_words=200, n_sample_descriptors=100).fit(images)
+    fine = DenseSIFT(step=3, bin_sizes=(4,))
+    message = (
+        r"65 words .* 64 descriptors, drawn from the \d{3} descriptors found in 2 images: raise `n_sample_desc.*65\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        bag(descriptor=fine, n_words=65, n_sample_descriptors=65).fit(images[:2])
+    with pytest.raises(ValueError, match=r"the 0 descriptors found in 12 images: give more or larger images"):
+        bag(descriptor=SIFT(contrast_threshold=3)).fit(images)
 
 
 def test_a_pyramid_finer_than_the_image_names_the_grid(images):
-    """With the image and its size."""
-    fitted = bag(pyramid=((1, 1), (45, 2))).fit(images)
+    """With the image and its size; at once, if it is a training image."""
+    grid = ((1, 1), (45, 2))
+    with pytest.raises(ValueError, match=r"image 0: the pyramid's grid \(45, 2\) .* image of 40 x 48 pixels"):
+        bag(pyramid=grid).fit(images)
+    fitted = bag(pyramid=grid).fit([np.pad(image, 8, mode="edge") for image in images])
     with pytest.raises(ValueError, match=r"image 0: the pyramid's grid \(45, 2\) .* image of 40 x 48 pixels"):
         fitted.transform(images)
+
+
+def test_descriptors_of_another_length_are_refused(images):
+    """Bytes beyond a descriptor's end are never read, and both lengths are named."""
+    sets = list(DESCRIPTOR.transform(images))
+    fitted = bag().fit(sets)
+    short = replace(sets[1], values=sets[1].values[:, :64])
+    with pytest.raises(
+        ValueError, match=r"image 0: its descriptors have 64 numbers, .* learned from descriptors of 128"
+    ):
+        fitted.transform([short])
+    with pytest.raises(ValueError, match=r"one length; they have 128 \(item 0\) and 64 \(item 1\) numbers"):
+        bag().fit([sets[0], short])
+    with pytest.raises(ValueError, match="descriptors have 27 numbers"):
+        fitted.set_params(descriptor=Patches(patch_size=3)).transform(images)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_images_and_descriptors_do_not_mix(images, order):
+    """Whichever comes first."""
+    mixed = [images[0], DESCRIPTOR.describe(images[1])][order]
+    with pytest.raises(ValueError, match=r"X must be images or Descriptors, not both; item . is a ndarray"):
+        bag(n_words=2).fit(mixed)
+
+
+def test_what_needs_another_fit_says_so(images):
+    """Parameters changed after `fit`: no attribute is missed, no size of images blamed."""
+    fitted = bag().fit(images)
+    with pytest.raises(ValueError, match=r"`encoding='soft'` needs `sigma_`.* call it again"):
+        clone(fitted).fit(images).set_params(encoding="soft").transform(images)
+    with pytest.raises(ValueError, match=r"`encoding='fisher'` needs `mixture_`"):
+        clone(fitted).set_params(encoding="soft").fit(images).set_params(encoding="fisher").transform(images)
+    with pytest.raises(ValueError, match=r"changed after `fit`: a row would have 10 numbers, not the 50"):
+        fitted.set_params(pyramid=((1, 1),)).transform(images)
+    again = fitted.set_params(pyramid=((1, 1), (2, 2)), encoding="llc").transform(images)
+    np.testing.assert_array_equal(again, bag(encoding="llc").fit(images).transform(images))
 
 
 def test_unfitted_use_is_scikit_learns_error(images):
@@ -280,6 +365,9 @@ def test_unfitted_use_is_scikit_learns_error(images):
         ({"append_xy": -1.0}, r"`append_xy` .*got -1"),
         ({"pyramid": ()}, r"`pyramid` must be a sequence of grids .*got \(\)"),
         ({"pyramid": ((0, 1),)}, r"`pyramid` .*got \(0, 1\)"),
+        ({"pyramid": (2, 2)}, r"`pyramid` must be a sequence of grids .*got \(2, 2\).*is \(\(2, 2\),\)"),
+        ({"level_weights": 3}, r"one number for each of the 2 grids .*got 3"),
+        ({"normalization": 3}, r"`normalization` must be None, a step .*got 3"),
         ({"level_weights": (1, 2, 3)}, r"one number for each of the 2 grids .*got 3"),
         ({"pooling": "max", "encoding": "vlad"}, r"`pooling='max'` does not go with `encoding='vlad'`"),
         ({"normalization": "l3"}, r"`normalization` must be one of .*got 'l3'"),

@@ -61,6 +61,14 @@ def test_names_and_sizes(histograms):
     assert clone(mapper).set_output(transform="pandas").fit_transform(histograms).shape == (20, 90)
 
 
+def test_names_given_must_be_those_of_the_inputs():
+    """As many, and the same where `fit` saw names."""
+    mapper = Chi2Map().fit(np.ones((2, 3)))
+    assert mapper.get_feature_names_out(["a", "b", "c"])[-1] == "c_sin1"
+    with pytest.raises(ValueError, match="input_features should have length equal"):
+        mapper.get_feature_names_out(["a"])
+
+
 def test_hellinger_is_the_square_root_kernel(histograms):
     """Inner products are sums of roots of products; rows have unit norm; zeros stay."""
     mapped = Hellinger().fit_transform(np.vstack([3 * histograms, np.zeros(30)])).astype(float)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from eyecraft.features.words import _byte_words
+from eyecraft.features.words._prepared import PreparedWords
 from eyecraft.features.words.nearest import nearest_few, nearest_words
 
 WAYS = [
@@ -87,6 +88,30 @@ def test_of_equal_words_the_first_is_taken(by_bytes):
     many[[17, 40, 130]] = 3.0
     neighbors, _ = nearest_few(np.full((2, 4), 3, np.uint8), many, 4)
     assert neighbors.tolist() == [[17, 40, 130, 0]] * 2
+
+
+def test_many_neighbours_come_sorted_too(rng, by_bytes):
+    """Also where it is cheaper to sort than to insert."""
+    descriptors, words = rng.integers(0, 256, (300, 16), dtype=np.uint8), rng.uniform(0, 255, (200, 16))
+    neighbors, gaps = nearest_few(descriptors, words, 150)
+    expected = np.sort(squares(descriptors, words), axis=1)[:, :150]
+    np.testing.assert_allclose(np.take_along_axis(squares(descriptors, words), neighbors, 1), expected, rtol=1e-4)
+    np.testing.assert_allclose(gaps, expected, rtol=1e-3)
+
+
+def test_lengths_must_agree(by_bytes):
+    """Nothing is read beyond a descriptor."""
+    with pytest.raises(ValueError, match="descriptors of 64 numbers cannot be compared with words of 128"):
+        nearest_words(np.zeros((5, 64), np.uint8), np.zeros((3, 128), np.float32))
+
+
+def test_prepared_words_are_the_same_words(rng, by_bytes):
+    """And what was prepared is kept."""
+    descriptors, words = rng.integers(0, 256, (30, 16), dtype=np.uint8), rng.uniform(0, 255, (20, 16))
+    prepared = PreparedWords(words)
+    for _ in range(2):
+        np.testing.assert_array_equal(nearest_words(descriptors, prepared), nearest_words(descriptors, words))
+    assert prepared.panels is prepared.panels
 
 
 def test_no_descriptors_have_no_words(by_bytes):
