@@ -83,7 +83,7 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Fit, and return the coordinates of the training rows; every image is described once.
+        """Fit, and return the coordinates of the training rows; each row is computed once.
 
         Parameters
         ----------

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from eyecraft.features.local import Descriptors
 from eyecraft.features.local._local import ImageError
 
+from ._bovw_checks import grids, normalization_steps
 from ._prepared import PreparedWords
 from ._projection import Projection, relative_places
 from .fisher import Mixture, encode_fisher, fisher_vector
@@ -22,6 +24,8 @@ from .vlad import encode_vlad
 
 #: Numbers per word, in lengths of a descriptor; the other encodings have one number per word.
 LENGTHS_PER_WORD = {"vlad": 1, "fisher": 2}
+#: What is learned for one encoding only.
+OF_ONE_ENCODING = {"soft": "sigma_", "fisher": "mixture_"}
 
 
 def check_pyramid(pyramid: Sequence[tuple[int, int]], image_size: tuple[int, int]) -> None:
@@ -128,3 +132,26 @@ class Encoder:
     def parts(self) -> list[np.ndarray | float | None]:
         """Return everything learned, for telling one codebook from another."""
         return [self.words.array, *(self.mixture or ()), *self.projection, self.sigma]
+
+
+def encoder_of(bag: Any) -> Encoder:
+    """Return the encoder of a fitted `BagOfVisualWords`; ``ValueError`` if its encoding needs another fit."""
+    learned = OF_ONE_ENCODING.get(bag.encoding, "words_")
+    if not hasattr(bag, learned):
+        raise ValueError(
+            f"`encoding={bag.encoding!r}` needs `{learned}`, which `fit` did not learn, for it was called with "
+            "another encoding: call it again"
+        )
+    return Encoder(
+        encoding=bag.encoding,
+        projection=bag.projection_,
+        words=PreparedWords(bag.words_),
+        mixture=bag.mixture_ if bag.encoding == "fisher" else None,
+        sigma=bag.sigma_ if bag.encoding == "soft" else None,
+        n_neighbors=bag.n_neighbors,
+        beta=bag.beta,
+        pooling=bag.pooling or ("max" if bag.encoding == "llc" else "sum"),
+        pyramid=grids(bag.pyramid),
+        steps=normalization_steps(bag.normalization, bag.encoding),
+        level_weights=None if bag.level_weights is None else tuple(bag.level_weights),
+    )

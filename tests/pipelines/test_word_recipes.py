@@ -1,11 +1,13 @@
 """Recipes of visual words: the papers' parameters, and pictures of any size told apart."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import cross_val_score
 
-from eyecraft.features import BagOfVisualWords
+from eyecraft.features import BagOfVisualWords, DenseSIFT
 from eyecraft.pipelines import build, compare, default_recipes, recipes
 from eyecraft.pipelines._word_recipes import WORD_RECIPES
 
@@ -100,6 +102,20 @@ def test_long_rows_stay_out_of_the_default_store(tmp_path) -> None:  # type: ign
     assert build("spm-svm")["features"].store == "default"
     assert build("llc-svm")["features"].store is None
     assert build("llc-svm", store=tmp_path)["features"].store == tmp_path
+
+
+def test_a_cross_validation_describes_every_image_once(
+    make_pictures: Callable[[int], Pictures], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the folds, and for both recipes, whose codebooks differ and whose descriptors do not."""
+    calls = []
+    original = DenseSIFT._compute
+    monkeypatch.setattr(DenseSIFT, "_compute", lambda self, pixels: calls.append(1) or original(self, pixels))
+    pictures, labels = make_pictures(40)
+    for name in ("bovw-svm", "spm-svm"):
+        pipeline = build(name, small=True, store=tmp_path, random_state=0, n_words=12)
+        assert cross_val_score(pipeline, pictures, labels, cv=3).mean() == 1.0
+    assert len(calls) == len(pictures)
 
 
 def test_champion_adds_up_kernels(make_pictures: Callable[[int], Pictures]) -> None:
