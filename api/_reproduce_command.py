@@ -18,7 +18,7 @@ def reproduce(
     seed: Annotated[int, typer.Option(help="Seed of the splits and of the codebook.")] = 0,
     jobs: Annotated[int, typer.Option(help="Threads; -1 means all cores.")] = -1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for results and report.  [default: runs/NAME-TRAINxSPLITS]")
+        Path | None, typer.Option(help="Folder for results and report.  [default: runs/NAME-TRAINxSPLITS-seedSEED]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
 ) -> None:
@@ -26,7 +26,8 @@ def reproduce(
 
     The same command again goes on where a stopped run left off. Splits come one by one; each is kept when it is done.
     """
-    from eyecraft.pipelines.reproduce import METRIC, find_protocol
+    from eyecraft.data import load_dataset
+    from eyecraft.pipelines.reproduce import METRIC, check_data, find_protocol
     from eyecraft.pipelines.reproduce import reproduce as repeat
     from eyecraft.reports import write_report
 
@@ -36,13 +37,15 @@ def reproduce(
     protocol = find_protocol(name)
     if data is None:
         raise ValueError(f"--data must be the folder of the images. {name} needs {protocol.data}")
+    dataset = load_dataset(data)
+    check_data(protocol, dataset)
     n_train = train_per_class or next(iter(protocol.published))
-    folder = out or Path("runs") / f"{name}-{n_train}x{splits}"
+    folder = out or Path("runs") / f"{name}-{n_train}x{splits}-seed{seed}"
     typer.echo(f"{protocol.title}\nresults go to {folder}", err=True)
     try:
         done = repeat(
             name,
-            data,
+            dataset,
             n_train=n_train,
             n_splits=splits,
             out=folder,
@@ -68,9 +71,14 @@ def _list() -> None:
 
     from eyecraft.pipelines.reproduce import protocols
 
-    table: Any = Table("name", "method", "train", "published %", "checked", "paper", box=None, header_style="bold")
+    table: Any = Table(box=None, header_style="bold")
+    for column in ("name", "train", "published %", "checked"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("method and paper", overflow="fold")
     for protocol in protocols():
-        paper = protocol.citation.partition(", http")[0]
-        for n_train, figure in protocol.published.items():
-            table.add_row(protocol.name, protocol.title, str(n_train), str(figure), figure.mark, paper)
+        about = f"{protocol.title}; {protocol.citation.partition(', http')[0]}"
+        sizes, figures, marks = zip(
+            *((str(n), str(one), one.mark) for n, one in protocol.published.items()), strict=True
+        )
+        table.add_row(protocol.name, "\n".join(sizes), "\n".join(figures), "\n".join(marks), about)
     Console(highlight=False).print(table)

@@ -58,7 +58,7 @@ def find(name: str) -> Recipe:
     """Return the recipe of that name; ``ValueError`` with the nearest names if there is none."""
     known = {recipe.name: recipe for recipe in _TABLE}
     if name not in known:
-        raise ValueError(f"unknown recipe {name!r}{nearest(name, known)} The recipes are: {', '.join(known)}")
+        raise ValueError(f"unknown recipe {name!r}{nearest(name, known) or '.'} The recipes are: {', '.join(known)}")
     return known[name]
 
 
@@ -141,7 +141,8 @@ def _full_name(recipe: Recipe, pipeline: Pipeline, key: str) -> str:
         if matching:
             raise ValueError(f"several steps of {recipe.name!r} have a {key!r}; say which: {' or '.join(matching)}")
     known = paths if "__" in key else sorted({_last(path) for path in paths})
-    raise ValueError(f"recipe {recipe.name!r} has no parameter {key!r}{nearest(key, known)} It has: {', '.join(known)}")
+    hint = nearest(key, known) or "."
+    raise ValueError(f"recipe {recipe.name!r} has no parameter {key!r}{hint} It has: {', '.join(known)}")
 
 
 def _last(path: str) -> str:

@@ -1,6 +1,7 @@
 """Experiments of papers, repeated: the same protocol on the same data, our figure beside the published one."""
 
 import os
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,7 +84,8 @@ def find_protocol(name: str) -> Protocol:
     """Return the experiment of that name; ``ValueError`` with the nearest names if there is none."""
     known = {protocol.name: protocol for protocol in PROTOCOLS}
     if name not in known:
-        raise ValueError(f"unknown experiment {name!r}{nearest(name, known)} The experiments are: {', '.join(known)}")
+        hint = nearest(name, known) or "."
+        raise ValueError(f"unknown experiment {name!r}{hint} The experiments are: {', '.join(known)}")
     return known[name]
 
 
@@ -130,8 +132,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        Unknown name (the message has the nearest ones); data with another number of classes than the paper's; a class
-        with too few images. Also what `compare` raises.
+        Unknown name (the message has the nearest ones); data with other classes than the paper's; a class with too few
+        images. Also what `compare` raises.
 
     Notes
     -----
@@ -148,7 +150,9 @@ def reproduce(
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     check_data(protocol, dataset)
     # one split at a time in this process; `None` inside the extractors then means these threads
-    with parallel_config("threading", n_jobs=n_jobs):
+    with parallel_config("threading", n_jobs=n_jobs), warnings.catch_warnings():
+        # with one training image of each class scikit-learn wonders whether names are numbers to be predicted
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         comparison = compare(
             _pipelines(protocol),
             dataset,
@@ -164,13 +168,25 @@ def reproduce(
 
 
 def check_data(protocol: Protocol, dataset: Dataset) -> None:
-    """Raise ``ValueError`` unless the data has as many classes as the paper's."""
+    """Raise ``ValueError`` unless the data has as many classes as the paper's, and the same ones where names are known.
+
+    Upper and lower case are not told apart.
+    """
     present = tuple(np.unique(dataset.labels).tolist())  # a subset still names the classes it has lost
-    if len(present) == protocol.n_classes:
-        return
+    where = dataset.source or dataset.name
+    if len(present) != protocol.n_classes:
+        what = f"{protocol.n_classes} classes; {where} has {len(present)}: {_few(present)}"
+    else:
+        wanted = {name.casefold(): name for name in protocol.class_names}
+        missing = sorted(set(wanted) - {str(name).casefold() for name in present})
+        if not missing:
+            return
+        others = tuple(name for name in present if str(name).casefold() not in wanted)
+        lacks = _few(tuple(wanted[name] for name in missing))
+        what = f"other classes than those of {where}, which lacks {lacks}, and has {_few(others)}"
     raise ValueError(
-        f"{protocol.name} is an experiment on {protocol.n_classes} classes; {dataset.source or dataset.name} has "
-        f"{len(present)}: {_few(present)}. Figures on other classes cannot be compared. Expected: {protocol.data}"
+        f"{protocol.name} is an experiment on {what}. Figures on other classes cannot be compared. Expected: "
+        f"{protocol.data}"
     )
 
 

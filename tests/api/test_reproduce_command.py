@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eyecraft.cli import main
+from eyecraft.pipelines import protocols
 from eyecraft.pipelines._protocols import Protocol, Published
 
 Run = Callable[..., tuple[int, str, str]]
@@ -73,6 +74,27 @@ def test_without_a_name_they_are_listed(run: Run) -> None:
         assert word in out
 
 
+def test_the_list_fits_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole names and figures at 80 columns: they are what the next command needs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run()[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    for protocol in protocols():
+        assert any(line.split()[0] == protocol.name for line in lines)
+    assert "64.6 ± 0.8" in "".join(lines)
+
+
+@pytest.mark.usefixtures("two_classes")
+def test_another_seed_is_another_folder(run: Run, stripes: Path, tmp_path: Path) -> None:
+    """Neither is in the other's way; nothing is announced before the data was looked at."""
+    for seed in ("0", "1"):
+        status, _, err = run("stripes-hog", "--data", str(stripes), "--splits", "1", "--seed", seed)
+        assert status == 0, err
+        assert f"results go to runs/stripes-hog-4x1-seed{seed}" in err
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert "results go to" not in run("caltech101-spm", "--data", str(stripes))[2]
+
+
 @pytest.mark.usefixtures("two_classes")
 def test_ours_beside_the_published_figure(run: Run, stripes: Path, tmp_path: Path) -> None:
     """A folder in; the comparison with the paper, a report and the numbers out. The default folder says what it is."""
@@ -81,7 +103,7 @@ def test_ours_beside_the_published_figure(run: Run, stripes: Path, tmp_path: Pat
     assert "ours       100.0 ± 0.0  (2 splits)" in out
     assert "published  99.0  (nowhere; from memory: not yet checked against the source)" in out
     assert "ours is 1.0 points above" in out
-    folder = tmp_path / "runs" / "stripes-hog-4x2"
+    folder = tmp_path / "runs" / "stripes-hog-4x2-seed0"
     assert (folder / "report.html").exists()
     numbers = json.loads((folder / "comparison.json").read_text())
     assert numbers["pipelines"][0]["scores"]["balanced_accuracy"] == [1.0, 1.0]

@@ -41,6 +41,7 @@ def test_every_row_of_the_table_is_complete() -> None:
         build(protocol.recipe, **protocol.parameters)
         assert "https://" in protocol.citation
         assert "https://" in protocol.data
+        assert len(protocol.class_names) in (0, protocol.n_classes)
         for n_train, figure in protocol.published.items():
             assert n_train in (15, 30, 100)
             assert 50 < figure.percent < 90
@@ -56,6 +57,15 @@ def test_figures_that_were_asked_for() -> None:
     assert (str(spm.published[30]), str(spm.published[15])) == ("64.6 ± 0.8", "56.4")
     assert find_protocol("caltech101-phow").published[15].percent == 64.0
     assert str(find_protocol("scene15-spm").published[100]) == "81.4 ± 0.5"
+
+
+def test_settings_are_the_papers() -> None:
+    """Where the recipe has others: the grid step of Lazebnik, the window and the test images of VLFeat's script."""
+    for name in ("caltech101-spm", "scene15-spm"):
+        assert build("spm-svm", **find_protocol(name).parameters)["features"].descriptor.step == 8
+    phow = find_protocol("caltech101-phow")
+    assert phow.n_test == 15
+    assert build("phow-svm", **phow.parameters)["features"].descriptor.window_size == 1.5
 
 
 def test_protocol_is_kept(toy: Protocol) -> None:
@@ -128,6 +138,10 @@ def test_failed_splits_are_told(toy: Protocol, monkeypatch: pytest.MonkeyPatch) 
     ("arguments", "message"),
     [
         (
+            ("nothing of the kind",),
+            r"unknown experiment 'nothing of the kind'\. The experiments are: calt",
+        ),
+        (
             ("caltech-spm",),
             r"unknown experiment 'caltech-spm'; did you mean 'caltech101-spm'.* experiments are: calt",
         ),
@@ -138,6 +152,27 @@ def test_what_cannot_be_repeated(arguments: tuple[str], message: str) -> None:
     """Unknown names come with the nearest; other data is refused before any work, with both numbers."""
     with pytest.raises(ValueError, match=message):
         reproduce(*arguments, load_digits())
+
+
+def test_as_many_other_classes_will_not_do(toy: Protocol) -> None:
+    """Names are compared where they are known, capital letters aside."""
+    names = ("Nought", *"123456789")
+    digits = load_digits()
+    with pytest.raises(
+        ValueError, match=r"on other classes than those of .*, which lacks Nought, and has 0\. .*Expected"
+    ):
+        module.check_data(replace(toy, class_names=names), digits)
+    renamed = Dataset(digits.images, np.where(digits.labels == "0", "NOUGHT", digits.labels), name="digits")
+    module.check_data(replace(toy, class_names=names), renamed)
+
+
+def test_one_training_image_a_class(toy: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is warned that class names might be numbers to be predicted; warnings are errors here."""
+    protocol = replace(toy, n_classes=30)
+    monkeypatch.setattr(module, "PROTOCOLS", (protocol,))
+    images = load_digits().images[:90]
+    many = Dataset(images, np.array([f"class {i % 30}" for i in range(90)]), name="many classes")
+    assert len(reproduce("digits-pixels", many, n_train=1, n_splits=1).scores) == 1
 
 
 def test_impossible_sizes(toy: Protocol) -> None:
@@ -156,7 +191,7 @@ def test_spatial_pyramid_on_real_pictures(real_data: Path) -> None:
     whole = load_folder(real_data / "caltech-101")
     ten = whole.subset(np.flatnonzero(np.isin(whole.labels, whole.class_names[1:11])))
     assert isinstance(ten, Dataset)
-    protocol = replace(find_protocol("caltech101-spm"), n_classes=10)
+    protocol = replace(find_protocol("caltech101-spm"), n_classes=10, class_names=tuple(ten.class_names))
     module.check_data(protocol, ten)
     pipeline = build("spm-svm", random_state=0, store=None)
     train, test = next(PerClassSplit(15, 15, 1).split(ten.images, ten.labels))
