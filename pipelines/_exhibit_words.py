@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class WordExhibit:
-    """What a report shows of a bag of visual words, from the pipeline fitted on the first split.
+    """What a report shows of a bag of visual words, from the pipeline fitted on the first split; of several the first.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ def words_of(
     test: np.ndarray,
     predicted: np.ndarray,
 ) -> WordExhibit | None:
-    """Make the words of a fitted pipeline visible; None if it begins with no bag of visual words.
+    """Make the words of a fitted pipeline visible; None if there is no bag of visual words among its features.
 
     The parameters are those of `_exhibits.exhibit_of`.
     """

@@ -66,7 +66,7 @@ def views_of(estimator: Any, image: Any) -> list[View]:
     NoViewError
         If no extractor is of a kind that can be drawn.
     """
-    extractors = list(_extractors(estimator))
+    extractors = list(extractors_of(estimator))
     kinds = [type(one) for one in extractors]
     # different ones first: of a Fisher vector, LLC and HOG side by side the first and the last
     order = sorted(range(len(extractors)), key=lambda k: kinds[:k].count(kinds[k]))
@@ -85,19 +85,19 @@ def views_of(estimator: Any, image: Any) -> list[View]:
     return found
 
 
-def _extractors(estimator: Any) -> Iterator[Any]:
-    """Find what looks at the images themselves."""
+def extractors_of(estimator: Any) -> Iterator[Any]:
+    """Find what looks at the images themselves, also inside pipelines, unions and spans."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
         if steps:
-            yield from _extractors(steps[0])
+            yield from extractors_of(steps[0])
     elif isinstance(estimator, FeatureUnion):
         for _, part in estimator.transformer_list:
             if part not in (None, "drop", "passthrough"):
-                yield from _extractors(part)
+                yield from extractors_of(part)
     elif isinstance(estimator, TrainingSpan):
-        yield from _extractors(estimator.extractor_)
+        yield from extractors_of(estimator.extractor_)
     else:
         yield estimator
 

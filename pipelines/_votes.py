@@ -20,6 +20,8 @@ from eyecraft.features.words._encoder import Encoder
 from eyecraft.features.words._projection import relative_places
 from eyecraft.features.words.pyramid import finest_cells, locate
 
+from ._sights_views import extractors_of
+
 # Steps that turn each number of a row into one or more numbers of its own: output k belongs to input k mod n.
 _SCALING = (StandardScaler, MaxAbsScaler, Normalizer)
 _CURVED = (Chi2Map, Hellinger, AdditiveChi2Sampler)
@@ -61,10 +63,19 @@ class _Codes(NamedTuple):
 
 
 def fitted_bag(estimator: Any) -> BagOfVisualWords | None:
-    """Return the bag of visual words that a fitted pipeline begins with, if it does."""
+    """Return the bag of visual words that a fitted pipeline begins with, the first one where there are several.
+
+    It may be one of several features side by side, and stand inside a `TrainingSpan`.
+    """
+    bags = (one for one in extractors_of(estimator) if isinstance(one, BagOfVisualWords) and hasattr(one, "words_"))
+    return next(bags, None)
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, or of the best one of a search; an extractor alone is a single step."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) else None
-    return first if isinstance(first, BagOfVisualWords) and hasattr(first, "words_") else None
+    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    return [step for step in steps if step not in (None, "passthrough")]
 
 
 class Ballot:
@@ -85,11 +96,11 @@ class Ballot:
         if bag is None:
             raise NoVotesError("the pipeline does not begin with a bag of visual words")
         self.encoder: Encoder = bag._encoder()
-        *_, classifier = steps = [
-            step
-            for _, step in getattr(estimator, "best_estimator_", estimator).steps
-            if step not in (None, "passthrough")
-        ]
+        *_, classifier = steps = _steps(estimator)
+        if steps[0] is not bag:
+            raise NoVotesError(
+                f"the classifier does not see the words themselves but what {type(steps[0]).__name__} makes of them"
+            )
         self.between = steps[1:-1]
         for step in self.between:
             if not isinstance(step, _SCALING + _CURVED):

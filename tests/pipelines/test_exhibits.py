@@ -8,10 +8,10 @@ from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from eyecraft.features import BagOfVisualWords, Chi2Map, DenseSIFT, Hellinger
+from eyecraft.features import HOG, BagOfVisualWords, Chi2Map, DenseSIFT, Hellinger, TrainingSpan
 from eyecraft.features.words.nearest import nearest_words
 from eyecraft.pipelines import Comparison, LinearSVM, _exhibit_words, _exhibits, compare
 from eyecraft.pipelines._exhibits import Exhibit
@@ -144,6 +144,27 @@ def test_a_search_votes_as_its_best_pipeline():
     assert Ballot(search).classes == ["bars", "rings", "stripes"]
     with pytest.raises(NoVotesError, match="does not begin with a bag"):
         Ballot(make_pipeline(DummyClassifier()))
+
+
+@pytest.mark.parametrize(
+    ("features", "maker"),
+    [
+        (TrainingSpan(bag(encoding="fisher", n_words=4)), "TrainingSpan"),
+        (FeatureUnion([("hog", HOG(pixels_per_cell=(16, 16))), ("words", TrainingSpan(bag()))]), "FeatureUnion"),
+        (FeatureUnion([("words", bag()), ("hog", HOG(pixels_per_cell=(16, 16)))]), "FeatureUnion"),
+    ],
+    ids=["span", "spans side by side", "side by side"],
+)
+def test_bags_inside_other_steps_are_shown_without_votes(features, maker):
+    """Words, patches and grid are there; instead of a map of votes there is the reason why."""
+    images, labels = invent()
+    pipeline = make_pipeline(features, LinearSVM()).fit(images, labels)
+    everything = np.arange(len(images))
+    shown = _exhibits.exhibit_of("inside", pipeline, images, labels, everything, everything, labels).words
+    assert shown.patches.any()
+    assert len(shown.samples[0].places) == len(SIFTS.describe(images[0]))
+    assert (shown.chosen_by, shown.how, shown.samples[0].votes) == ("frequency", "", None)
+    assert shown.why_not == f"the classifier does not see the words themselves but what {maker} makes of them"
 
 
 def test_cut_is_the_square_that_is_described():
