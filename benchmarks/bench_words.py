@@ -89,7 +89,7 @@ def k_means(sample: np.ndarray, rounds: int = 4) -> None:
 def histograms(labels: np.ndarray, found: Descriptors, cells: Cells) -> np.ndarray:
     """Our histograms of all cells, joined."""
     located = locate(found.x, found.y, found.image_size, cells)
-    levels = pool_up(count_words(labels, located, cells.n_cells, N_WORDS), cells, PYRAMID)
+    levels = pool_up(count_words(labels, located, cells.n_cells, N_WORDS), cells)
     return np.concatenate([level.ravel() for level in levels])
 
 

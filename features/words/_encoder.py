@@ -77,7 +77,7 @@ class Encoder:
         check_pyramid(self.pyramid, found.image_size)
         cells = locate(found.x, found.y, found.image_size, self.cells)
         values = self.projection(found.values, relative_places(found))
-        levels = pool_up(self._pooled(values, cells, self.cells.n_cells), self.cells, self.pyramid, self.pooling)
+        levels = pool_up(self._pooled(values, cells, self.cells.n_cells), self.cells, self.pooling)
         if self.mixture is not None:
             levels = [fisher_vector(level, self.mixture) for level in levels]
         return normalize_levels(levels, self.steps, self.level_weights)
