@@ -132,7 +132,7 @@ def llc_loop(values: np.ndarray, words: np.ndarray, cells: np.ndarray, n_cells: 
 
 def llc(found: Descriptors, words: np.ndarray) -> None:
     """Five nearest words, maxima over 16 cells."""
-    cells = locate(found.x, found.y, found.image_size, (4, 4))
+    cells = locate(found.x, found.y, found.image_size, finest_cells([(4, 4)]))
     ours = partial(encode_llc, found.values, words, cells, 16, "max", n_neighbors=5, beta=1e-4)
     loop = partial(llc_loop, found.values, words, cells, 16, 1e-4)
     _, _, ratio = side_by_side(ours, loop)

@@ -160,9 +160,8 @@ class Ballot:
         codes = self._codes(found)
         each, start = np.zeros(len(found)), 0
         for grid in encoder.pyramid:
-            numbers = locate(found.x, found.y, found.image_size, finest_cells([grid]))[codes.descriptors] * len(
-                encoder.words
-            )
+            cells = locate(found.x, found.y, found.image_size, finest_cells([grid]))
+            numbers = cells[codes.descriptors] * len(encoder.words)
             numbers += codes.words
             stop = start + grid[0] * grid[1] * len(encoder.words)
             each += self._handed_on(codes, numbers, share[start:stop], len(found))

@@ -57,7 +57,8 @@ class BagOfVisualWords(ImageTransformer):
         "l1", "l2" (whole row). None is what suits the encoding: "l1" for "hard" and "soft", "l2" for "llc" and
         "triangle", ``("power", "cell:l2", "l2")`` for "vlad" and "fisher". ``()`` is none.
     n_neighbors : int, default=5
-        Words per descriptor for "soft" and "llc".
+        Words per descriptor for "soft" and "llc"; for "soft", ``n_words`` makes it the kernel codebook as first
+        published, and costs no more than a few.
     sigma : float or None, default=None
         Kernel width for "soft"; None is the root mean square distance of the sample to its words.
     beta : float, default=1e-4
