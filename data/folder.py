@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ._errors import ImageReadError
-from ._headers import ends_well, find_damage, image_format, read_header
+from ._sound import find_unreadable
 from .dataset import Dataset, Split
 
 # HEIC is among them although it is not read: such a photograph must not be passed over in silence.
@@ -37,7 +37,8 @@ def load_folder(
         both `val/` and `test/`, the images of `val/` are training images.
     on_error : {"raise", "skip"}, default="raise"
         What to do about broken image files: raise one error that names them, or leave them out and list them in
-        `Dataset.skipped`. Headers and ends of files are looked at, no pixels; about 40 microseconds a file.
+        `Dataset.skipped`. Every file is looked through once, at about a third of the time of decoding for JPEG files
+        and all of it for others; that it was sound is remembered until it changes.
     name : str, optional
         Name of the data set; by default the folder's.
 
@@ -72,8 +73,9 @@ def load_folder(
     root = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     _check_folder(root)
     train, test, n_ignored = _list_all(root)
-    train, broken = _without_broken(train)
-    test, broken_test = _without_broken(test)
+    unreadable = find_unreadable([path for path, _ in train + test], str(root))
+    train, broken = _part(train, unreadable)
+    test, broken_test = _part(test, unreadable)
     broken += broken_test
     if broken and on_error == "raise":
         raise ImageReadError(_broken_message(root, broken, len(train) + len(test) + len(broken)))
@@ -166,35 +168,10 @@ def _is_image_name(path: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
-def _without_broken(images: list[Labelled]) -> tuple[list[Labelled], list[tuple[str, str]]]:
+def _part(images: list[Labelled], unreadable: dict[str, str]) -> tuple[list[Labelled], list[tuple[str, str]]]:
     """Part the sound files from the broken ones, these with the reason."""
-    sound, broken = [], []
-    for image in images:
-        reason = problem_with_file(image[0])
-        if reason is None:
-            sound.append(image)
-        else:
-            broken.append((image[0], reason))
-    return sound, broken
-
-
-def problem_with_file(path: str) -> str | None:
-    """Say why an image file is surely broken, or return None; only its beginning and end are read in most cases."""
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called for every file
-            head = file.read(512)
-            kind = image_format(head)
-            if kind is not None:
-                file.seek(max(-16, -len(head)), os.SEEK_END)
-                if ends_well(kind, file.read(16)):
-                    return None
-                file.seek(0)
-                head = file.readall()
-        return find_damage(head, read_header(head))
-    except OSError as error:
-        return f"the file cannot be opened: {error.strerror or error}"
-    except ValueError as error:
-        return str(error)
+    broken = [(path, unreadable[path]) for path, _ in images if path in unreadable]
+    return [image for image in images if image[0] not in unreadable], broken
 
 
 def _broken_message(root: Path, broken: list[tuple[str, str]], n_images: int) -> str:

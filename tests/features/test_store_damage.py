@@ -145,7 +145,7 @@ def test_errors_of_the_receiver_are_not_taken_for_damage(tmp_path: Path) -> None
 def test_no_damaged_page_of_the_index_lasts(tmp_path: Path) -> None:
     """Whatever page of the index is overwritten, all rows come, and soon they are stored again."""
     store = FeatureStore(tmp_path)
-    fill(store, 200)
+    fill(store, 200, batch_size=200)
     index = tmp_path / "index.sqlite"
     good = index.read_bytes()
     assert len(good) >= 8 * 4096
@@ -154,8 +154,8 @@ def test_no_damaged_page_of_the_index_lasts(tmp_path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FeatureStoreWarning)
             for _ in range(2):
-                np.testing.assert_array_equal(fill(store, 200)[0], expected(200))
-        assert fill(store, 200)[1].asked == [], page
+                np.testing.assert_array_equal(fill(store, 200, batch_size=200)[0], expected(200))
+        assert fill(store, 200, batch_size=200)[1].asked == [], page
 
 
 def test_rows_that_are_said_to_be_stored_and_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
