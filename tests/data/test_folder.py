@@ -78,6 +78,8 @@ def test_what_is_no_image_is_ignored_and_counted(tmp_path):
     assert below(root, found) == ["a/1.png", "b/1.png"]
     assert found.n_ignored == 5
     assert found.skipped == ()
+    assert found.empty_classes == ("empty",)
+    assert "no readable image in 'empty'" in repr(found)
 
 
 def test_names_in_any_language(tmp_path):
@@ -180,6 +182,24 @@ def test_a_single_class(tmp_path):
     make(tmp_path / "cat", "tabby/1.png", "tom/1.png")
     with pytest.raises(ValueError, match=r"holds sub-folders such as 'tabby': is .*cat' meant\?"):
         load_folder(tmp_path)
+
+
+def test_a_class_whose_files_are_all_broken_is_named(tmp_path):
+    """It is among the classes without a readable image; with only one class left, the error names both."""
+    make(tmp_path, "a/1.png", "b/1.png", "c/1.png")
+    (tmp_path / "b" / "1.png").write_bytes(b"")
+    found = load_folder(tmp_path, on_error="skip")
+    assert (found.class_names, found.empty_classes) == (("a", "c"), ("b",))
+    (tmp_path / "c" / "1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"has one, 'a'; no readable image is in 'b', 'c'\."):
+        load_folder(tmp_path, on_error="skip")
+
+
+def test_parts_under_other_names_are_suspected(tmp_path):
+    """training/ and testing/ with the same folders inside are hardly two classes."""
+    make(tmp_path, *(f"{part}/{label}/1.png" for part in ("training", "testing") for label in ("cup", "ewer")))
+    with pytest.warns(UserWarning, match=r"classes \('testing', 'training'\).* \('cup', 'ewer'\).* train and test"):
+        assert load_folder(tmp_path).class_names == ("testing", "training")
 
 
 def test_a_class_to_be_tested_must_be_learned(tmp_path):
