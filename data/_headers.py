@@ -122,7 +122,8 @@ def read_header(data: bytes) -> Header:
     """Parse the header of an encoded image; `ValueError` says what is wrong with it."""
     name = image_format(data[:16])
     if name is None:
-        raise ValueError(f"it is no image: found {describe_bytes(data[:512])}")
+        found = describe_bytes(data[:512])
+        raise ValueError(f"it is {found}" if "HEIC" in found[:12] else f"it is no image: found {found}")
     try:
         if name == "JPEG":
             return _jpeg_header(data)

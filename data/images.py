@@ -242,7 +242,7 @@ def _refuse_missing_blocks(data: bytes) -> None:
 
 def _label(source: ImageSource, name: str | None) -> str:
     if isinstance(source, str | os.PathLike):
-        what = repr(os.fspath(source))
+        what = repr(str(os.fspath(source)))  # of NumPy's own text, too, without saying so
         return f"{name} ({what})" if name else what
     if name:
         return name

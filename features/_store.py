@@ -118,7 +118,7 @@ class FeatureStore:
             What ``eyecraft store`` shows for the extractor.
         """
         places = defaultdict(list)
-        for position, key in enumerate(keys):
+        for position, key in enumerate(_storable(keys)):
             places[key].append(position)
 
         def deliver(key: str, row: np.ndarray) -> None:
@@ -156,6 +156,7 @@ class FeatureStore:
 
     def contains(self, extractor: str, keys: Sequence[str]) -> np.ndarray:
         """Tell for each key whether a row is stored, without reading it: bool array of shape ``(len(keys),)``."""
+        keys = _storable(keys)
         found = self._locate(extractor, keys)
         return np.fromiter((key in found for key in keys), dtype=bool, count=len(keys))
 
@@ -164,7 +165,7 @@ class FeatureStore:
 
         Seconds of one worker, averaged over those of the images *keys* that are stored; empty when none is.
         """
-        places = self._locate(extractor, keys)
+        places = self._locate(extractor, _storable(keys))
         counts = Counter(shard for shard, *_ in places.values())
         totals = {"decode": 0.0, "extract": 0.0}
         with open_index(self.folder, write=False) as index:
@@ -320,6 +321,11 @@ class FeatureStore:
         with open_index(self.folder) as index:
             return [] if index is None else claims.drop_dead(index, extractor)
         return []
+
+
+def _storable(keys: Sequence[str]) -> list[str]:
+    """Return keys as SQLite takes them: file names may hold bytes that are no text."""
+    return [key if key.isascii() else key.encode("utf-8", "backslashreplace").decode() for key in keys]
 
 
 def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

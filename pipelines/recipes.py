@@ -58,7 +58,7 @@ def find(name: str) -> Recipe:
     """Return the recipe of that name; ``ValueError`` with the nearest names if there is none."""
     known = {recipe.name: recipe for recipe in _TABLE}
     if name not in known:
-        raise ValueError(f"unknown recipe {name!r}{nearest(name, known)} The recipes are: {', '.join(known)}")
+        raise ValueError(f"unknown recipe {name!r}{nearest(name, known)}. The recipes are: {', '.join(known)}")
     return known[name]
 
 

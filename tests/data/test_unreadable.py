@@ -37,7 +37,7 @@ def cut(data):
         (b"", r"an empty file \(0 bytes\)"),
         (b"a list of things to buy\n", "it is no image: found text: 'a list of things to buy'"),
         (b"<!DOCTYPE html><html>404</html>", "found an HTML page"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "found a HEIC photo.*convert it to JPEG"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "it is a HEIC photo.*convert it to JPEG"),
         (b"%PDF-1.7", "found a PDF document"),
         (b"PK\x03\x04aaaa", "found a zip archive"),
         (b"\x00" * 900, "found only zero bytes"),

@@ -1,6 +1,7 @@
 """The feature store: each row computed once, by however many at a time."""
 
 import multiprocessing
+import os
 import pickle
 import sys
 import threading
@@ -129,6 +130,16 @@ def test_cost_is_what_was_measured(tmp_path: Path) -> None:
     store.fill("x", ["dear"], lambda positions: dear, lambda position, row: None)
     assert store.cost("x", ["k0", "k7", "unknown"]) == {"decode": 0.25, "extract": 1.0}
     assert store.cost("x", ["dear"]) == {"decode": 100.0, "extract": 100.0}
+
+
+def test_keys_in_any_bytes(tmp_path: Path) -> None:
+    """Names of files need be no text; they are told apart, found and measured."""
+    store, keys, work = FeatureStore(tmp_path), [os.fsdecode(b"caf\xe9"), os.fsdecode(b"caf\xe8"), "犬"], Work()
+    for _ in range(2):
+        store.fill("x", keys, work, lambda position, row: None)
+    assert work.asked == [0, 1, 2]
+    assert store.contains("x", keys).all()
+    assert store.cost("x", keys)["extract"] == 1.0
 
 
 def test_contains(tmp_path: Path) -> None:
