@@ -71,7 +71,7 @@ class _Bar:
             self._open()
         if self._display is not None:
             self._display.update(self._task, completed=self._done, description=self._label)
-        if self._in_lines and time.monotonic() - self._said >= _PAUSE:
+        if self._in_lines and self._done < self._total and time.monotonic() - self._said >= _PAUSE:
             self._said = time.monotonic()
             say(f"{self._label}: {self._done:,} of {self._total:,}")
 

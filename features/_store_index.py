@@ -113,10 +113,11 @@ def _set_aside(path: Path, error: sqlite3.Error) -> None:
 def reason(error: Exception, folder: Path) -> str:
     """Say why the store in *folder* could not be used or written, and what helps."""
     number, text = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
-    if number in (errno.ENOSPC, errno.EDQUOT) or "full" in str(error) or _free(folder) < _NO_ROOM:
-        return f"its disk is full: {text}. `eyecraft store --max-size 1G` frees space, EYECRAFT_STORE=folder moves it"
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "readonly" in str(error) or "unable to open" in str(error):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "readonly" in text or "unable to open" in text:
         return f"it cannot be written: {text}. EYECRAFT_STORE=folder moves it"
+    if number in (errno.ENOSPC, errno.EDQUOT) or "full" in text or _free(folder) < _NO_ROOM:
+        said = f": {text}" if number else ""
+        return f"its disk is full{said}. `eyecraft store --max-size 1G` frees space, EYECRAFT_STORE=folder moves it"
     return text
 
 

@@ -137,9 +137,9 @@ class RunFolder:
 def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Hold a folder against other runs: measuring, studying, writing its report; made if it is not there.
 
-    Who holds it may take it again, so that a whole command and its parts can; only one at a time writes rows. The lock is the operating system's own on
-    ``.lock``, which ends with the process that holds it: that of a killed run is simply taken over. The file's text
-    (process, host, start) is for the reader of the error.
+    Who holds it may take it again, so that a whole command and its parts can; only one at a time writes rows. The lock
+    is the operating system's own on ``.lock``, which ends with the process that holds it: that of a killed run is
+    simply taken over. The file's text (process, host, start) is for the reader of the error.
 
     Raises
     ------

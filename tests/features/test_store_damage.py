@@ -17,7 +17,7 @@ from references.store_work import Work, expected, fill
 
 from eyecraft.features import _store_claims
 from eyecraft.features._store import FeatureStore
-from eyecraft.features._store_index import FeatureStoreWarning, open_index
+from eyecraft.features._store_index import FeatureStoreWarning, open_index, reason
 from eyecraft.features._store_shards import rows_of
 
 
@@ -193,6 +193,20 @@ def test_full_disk_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         out, _ = fill(FeatureStore(tmp_path), 3)
     np.testing.assert_array_equal(out, expected(3))
     assert not list(tmp_path.glob("shards/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "its disk is full: No space left on device. `eyecraft store"),
+        (sqlite3.OperationalError("database or disk is full"), "its disk is full. `eyecraft store --max-size 1G"),
+        (PermissionError(13, "Permission denied"), "it cannot be written: Permission denied. EYECRAFT_STORE=folder"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+    ],
+)  # fmt: skip
+def test_reasons_say_what_helps(tmp_path: Path, error: Exception, words: str) -> None:
+    """A full disk and a forbidden folder are told apart, each with what to do."""
+    assert reason(error, tmp_path).startswith(words)
 
 
 def test_unusable_folder_costs_time_only(tmp_path: Path) -> None:
