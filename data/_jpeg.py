@@ -114,7 +114,7 @@ def find_scan_damage(data: bytes) -> str | None:
                 damage, position = _read_scan(file, body, data, position)
                 if damage:
                     return damage
-    except (IndexError, KeyError, ValueError):
+    except (LookupError, ArithmeticError, ValueError):
         return "the JPEG file is damaged: its segments do not fit together"
     if not all(part.coded for part in file.components.values()):
         return "the JPEG file is damaged: image data of a colour component is missing"

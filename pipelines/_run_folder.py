@@ -6,17 +6,18 @@ is written last, so that a row that is there is complete.
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import socket
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ParamSpec, Self, TypeVar
 
 from ._exhibit_files import read_exhibit, write_exhibit
 from ._files import read_arrays, slug, unusable, write_arrays, write_json
@@ -28,6 +29,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _SPLITS = "indices of the splits"
 _FORMAT = 1  # raise when the rows' files change
 _held: ContextVar[frozenset[Path]] = ContextVar("_held", default=frozenset())  # folders that this run holds
@@ -162,6 +165,18 @@ def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
         with contextlib.suppress(OSError):
             lock.truncate(0)
         lock.close()
+
+
+def holding_out(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a function hold the folder it is given as ``out`` while it runs."""
+
+    @functools.wraps(function)
+    def held(*args: _P.args, **options: _P.kwargs) -> _R:
+        out: Any = options.get("out")
+        with contextlib.nullcontext() if out is None else folder_lock(out):
+            return function(*args, **options)
+
+    return held
 
 
 def _probe(folder: Path) -> None:

@@ -188,3 +188,9 @@ def test_unreadable_file_on_this_system(tmp_path, monkeypatch):
     monkeypatch.setattr("eyecraft.data.images.open", refuse, raising=False)
     with pytest.raises(ImageReadError, match=r"permission denied. Make the file readable"):
         read_image(tmp_path / "a.jpg")
+
+
+def test_names_from_numpy_are_plain(tmp_path):
+    """A path out of an array of paths is shown as a path."""
+    with pytest.raises(ImageReadError, match=r"image 3 \('[^(]*gone.jpg'\)"):
+        read_image(np.array([str(tmp_path / "gone.jpg")])[0], name="image 3")
