@@ -39,6 +39,7 @@ def ablate(
     from eyecraft.reports.ablation_display import ablation_table, headline
     from eyecraft.reports.ablation_report import write_ablation_report
 
+    from ._compare_command import _about
     from .cli import _console, _protocol
 
     ablation = DepthAblation(
@@ -48,7 +49,8 @@ def ablate(
     cv = _protocol(dataset, train_per_class, test_per_class, folds, splits, seed)
     folder = out or Path("runs") / f"{dataset.name}-depth"
     console = _console()
-    console.print(f"[bold]{dataset.name}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes")
+    for line in _about(dataset):
+        console.print(line, soft_wrap=True)
     try:
         result = ablation.run(
             dataset,
@@ -62,9 +64,9 @@ def ablate(
         typer.echo(f"\nstopped; finished splits are kept in {folder}; the same command goes on from there", err=True)
         raise typer.Exit(130) from None
     console.print(ablation_table(result))
-    console.print(headline(result), soft_wrap=True)
+    console.print(headline(result), soft_wrap=True, markup=False)
     paths = write_ablation_report(result, folder)
-    console.print(f"report: {paths['html']}", soft_wrap=True)
+    console.print(f"report: {paths['html']}", soft_wrap=True, markup=False)
     if all(result.comparison.pipelines["error"].notna()):
         raise typer.Exit(1)
 

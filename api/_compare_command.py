@@ -1,5 +1,6 @@
 """The command ``eyecraft compare``."""
 
+import json
 import os
 import shlex
 import sys
@@ -10,6 +11,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ._settings import check_settings
+from ._wording import explained, for_terminal
 
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
@@ -66,7 +70,7 @@ def compare(
 
     The same command again goes on where a stopped run left off; features are computed once per image and kept.
     """
-    names = [name.strip() for name in recipes.split(",") if name.strip()] if recipes else None
+    names = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
     settings = {"n_jobs": jobs, "random_state": seed, "device": device, "weights_dir": weights_dir}
     studies = {
         "learning_curves": learning_curves,
@@ -76,6 +80,7 @@ def compare(
     }
     protocol = (train_per_class, test_per_class, folds, splits, seed)
     wanted = _Wanted(names, protocol, settings, studies, skip_broken, overwrite)
+    wanted.check(sources)
     if len(sources) == 1:
         _compare_one(sources[0], out, wanted)
     else:
@@ -93,12 +98,22 @@ class _Wanted:
     skip_broken: bool
     overwrite: bool
 
-    def check(self) -> None:
-        """Raise ``ValueError`` for options that no data set could make right, before any data is read."""
+    def check(self, sources: list[str]) -> None:
+        """Raise ``ValueError`` for words that no data set could make right, before any data is read."""
         from eyecraft.pipelines.recipes import find
 
         from .cli import _protocol
 
+        if not all(source.strip() for source in sources):
+            raise ValueError("SOURCE must be a folder or the name of a data set; got an empty word")
+        if self.recipes == []:
+            raise ValueError("--recipes must name at least one; `eyecraft recipes` lists them")
+        check_settings(
+            device=self.settings["device"],
+            weights_dir=self.settings["weights_dir"],
+            jobs=self.settings["n_jobs"],
+            seed=self.settings["random_state"],
+        )
         for name in self.recipes or ():
             find(name)
         _protocol(SimpleNamespace(splits=None), *self.protocol)  # type: ignore[arg-type]
@@ -113,20 +128,26 @@ class _Wanted:
 
     def run(self, dataset: "Dataset", folder: Path, command: str) -> "Comparison":
         """Compare on one data set, write its report and print its table."""
+        from eyecraft.pipelines._run_folder import folder_lock
+
+        from .cli import _protocol
+
+        cv = _protocol(dataset, *self.protocol)
+        with folder_lock(folder):
+            return self._run(dataset, cv, folder, command)
+
+    def _run(self, dataset: "Dataset", cv: Any, folder: Path, command: str) -> "Comparison":
         from eyecraft.pipelines import compare as measure
         from eyecraft.pipelines import default_recipes
         from eyecraft.reports import score_table
 
         from ._studies_command import run_studies
-        from .cli import _console, _protocol
+        from .cli import _console
 
-        cv = _protocol(dataset, *self.protocol)
         console = _console()
-        console.print(
-            f"[bold]{_escaped(dataset.name)}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes"
-        )
-        if dataset.skipped:
-            console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
+        for line in _about(dataset):
+            console.print(line, soft_wrap=True)
+        before = [] if self.overwrite else _measured(folder)
         result = measure(
             self.recipes or default_recipes(self.settings["weights_dir"]),
             dataset,
@@ -140,9 +161,44 @@ class _Wanted:
         paths = run_studies(
             result, dataset, folder, command=command, overwrite=self.overwrite, **self.studies, **options
         )
-        console.print(score_table(result))
-        console.print(f"report: {paths['html']}", soft_wrap=True)
+        console.print(score_table(for_terminal(result)))
+        gone = [name for name in before if name not in set(result.pipelines["name"])]
+        if gone:
+            console.print(
+                f"no longer in the table: {', '.join(gone)}, measured here before. "
+                "Their rows are kept; name them in --recipes, too, to see all side by side",
+                soft_wrap=True,
+                markup=False,
+            )
+        console.print(f"report: {paths['html']}", soft_wrap=True, markup=False)
         return result
+
+
+def _about(dataset: "Dataset") -> list[Any]:
+    """Return lines that say what is compared on, and what is not."""
+    from rich.text import Text
+
+    title = Text(dataset.name, style="bold")
+    lines = [title.append(f": {len(dataset)} images, {len(dataset.class_names)} classes", style="not bold")]
+    if dataset.skipped:
+        n = len(dataset.skipped)
+        what = "1 file that is no readable image" if n == 1 else f"{n} files that are no readable images"
+        lines.append(Text(f"left out: {what}; the report lists {'it' if n == 1 else 'them'}"))
+    if dataset.empty_classes:
+        lines.append(Text(f"no readable image in: {', '.join(dataset.empty_classes)}"))
+    if dataset.n_ignored:
+        what = "1 file" if dataset.n_ignored == 1 else f"{dataset.n_ignored:,} files"
+        lines.append(Text(f"not looked at: {what} of other kinds, or outside the classes' folders"))
+    return lines
+
+
+def _measured(folder: Path) -> list[str]:
+    """Return the pipelines in the comparison that a folder holds."""
+    try:
+        content = json.loads((folder / "comparison.json").read_text("utf-8"))
+        return [str(entry["name"]) for entry in content["pipelines"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _compare_one(source: str, out: Path | None, wanted: _Wanted) -> None:
@@ -151,7 +207,7 @@ def _compare_one(source: str, out: Path | None, wanted: _Wanted) -> None:
     dataset = wanted.load(None, source)
     folder = out or Path("runs") / dataset.name
     if (folder / MATRIX_FILE).exists():
-        raise ValueError(f"{folder} holds several data sets; one alone goes into another folder. Choose an `out`")
+        raise ValueError(f"{folder} holds several data sets; one alone goes into another folder. Choose another --out")
     try:
         result = wanted.run(dataset, folder, _typed())
     except KeyboardInterrupt:
@@ -164,7 +220,6 @@ def _compare_several(sources: Mapping[str, str], out: Path | None, wanted: _Want
     from eyecraft.pipelines.comparison_matrix import folder_name
     from eyecraft.pipelines.several import run_each
 
-    wanted.check()
     folder = out or Path("runs") / _joined(list(sources))
 
     def work(name: str, source: str) -> "Comparison":
@@ -175,7 +230,7 @@ def _compare_several(sources: Mapping[str, str], out: Path | None, wanted: _Want
         if os.environ.get("EYECRAFT_DEBUG"):
             raise error
         typer.secho(f"{name} failed: ", fg="red", bold=True, err=True, nl=False)
-        typer.echo(_in_options(error), err=True)
+        typer.echo(explained(error), err=True)
 
     try:
         matrix = run_each(sources, work, out=folder, command=_typed(), on_error=told)
@@ -191,6 +246,7 @@ def _compare_several(sources: Mapping[str, str], out: Path | None, wanted: _Want
 
 def report_several(folder: Path, out: Path) -> None:
     """Write the reports of all data sets in a folder again, and the page over them."""
+    from eyecraft.pipelines._run_folder import folder_lock
     from eyecraft.pipelines.comparison_matrix import ComparisonMatrix, folder_name
     from eyecraft.pipelines.studies import Studies
     from eyecraft.reports import write_report
@@ -198,7 +254,8 @@ def report_several(folder: Path, out: Path) -> None:
     matrix = ComparisonMatrix.load(folder)
     for name, comparison in matrix.comparisons.items():
         studies = Studies.load(folder / folder_name(name), comparison)
-        write_report(comparison, out / folder_name(name), studies=studies)
+        with folder_lock(out / folder_name(name)):
+            write_report(comparison, out / folder_name(name), studies=studies)
     _show(matrix, out)
 
 
@@ -253,19 +310,3 @@ def _alone(context: typer.Context, source: str, folder: Path) -> str:
 def _stopped(folder: Path) -> typer.Exit:
     typer.echo(f"\nstopped; what was finished is kept in {folder}; the same command goes on from there", err=True)
     return typer.Exit(130)
-
-
-def _in_options(error: Exception) -> str:
-    """Return the error with advice that names options, not parameters."""
-    from .cli import _SPELLINGS
-
-    message = str(error) or type(error).__name__
-    for in_scripts, in_commands in _SPELLINGS.items():
-        message = message.replace(in_scripts, in_commands)
-    return message
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -55,6 +55,7 @@ def probe(
     from eyecraft.pipelines.probe import LayerProbe
     from eyecraft.reports.probe_report import probe_table, write_probe_report
 
+    from ._compare_command import _about
     from .cli import _console, _protocol
 
     dataset = load_dataset(source, on_error="skip" if skip_broken else "raise")
@@ -76,7 +77,8 @@ def probe(
         **options,
     )
     console = _console()
-    console.print(f"[bold]{dataset.name}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes")
+    for line in _about(dataset):
+        console.print(line, soft_wrap=True)
     try:
         result = tapping.run(
             dataset,
@@ -94,7 +96,7 @@ def probe(
         console.print("[bold yellow]the weights are random[/bold yellow]: this network has learned nothing")
     paths = write_probe_report(result, folder)
     console.print(probe_table(result))
-    console.print(f"report: {paths['html']}", soft_wrap=True)
+    console.print(f"report: {paths['html']}", soft_wrap=True, markup=False)
     if all(result.comparison.pipelines["error"].notna()):
         raise typer.Exit(1)
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._settings import check_settings
+
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
+    from eyecraft.data.checks import DataCheck
     from eyecraft.pipelines import Comparison
 
 
@@ -44,6 +47,7 @@ def study(
     """
     from eyecraft.pipelines import Comparison
 
+    check_settings(device=device, weights_dir=weights_dir, jobs=jobs)
     comparison = Comparison.load(folder)
     dataset = _dataset(comparison, data)
     before = _options(str(comparison.protocol.get("command") or ""), "--device", "--weights-dir")
@@ -97,6 +101,7 @@ def run_studies(
     dict of Path
         As `write_report` gives it.
     """
+    from eyecraft.pipelines._run_folder import folder_lock
     from eyecraft.pipelines.studies import study as run
     from eyecraft.reports import write_report
 
@@ -104,22 +109,38 @@ def run_studies(
         learning_curves = robustness = label_errors = False  # every pipeline failed
     wanted = {"near duplicates": checks, "wrong labels": label_errors}
     wanted |= {"learning curves": learning_curves, "robustness": robustness}
-    typer.echo(f"studying: {', '.join(name for name in wanted if wanted[name]) or 'nothing more'}", err=True)
-    try:
-        run(
-            comparison,
-            dataset,
-            learning_curves=learning_curves,
-            robustness=robustness,
-            label_errors=label_errors,
-            checks=checks,
-            out=folder,
-            command=command or shlex.join(["eyecraft", *sys.argv[1:]]),
-            **options,
-        )
-    finally:
-        paths = write_report(comparison, folder)
+    names = ", ".join(name for name in wanted if wanted[name])
+    if names:
+        typer.echo(f"studying: {names}, for the report", err=True)
+    with folder_lock(folder):
+        try:
+            found = run(
+                comparison,
+                dataset,
+                learning_curves=learning_curves,
+                robustness=robustness,
+                label_errors=label_errors,
+                checks=checks,
+                out=folder,
+                command=command or shlex.join(["eyecraft", *sys.argv[1:]]),
+                **options,
+            )
+        finally:
+            paths = write_report(comparison, folder)
+    if found.checks is not None:
+        _tell_leakage(found.checks)
     return paths
+
+
+def _tell_leakage(checks: "DataCheck") -> None:
+    """Say it where test images are nearly the same as training images, for then no score means much."""
+    leaked, tested = int(checks.leakage["n_leaked"].sum()), int(checks.leakage["n_test"].sum())
+    if leaked:
+        typer.echo(
+            f"warning: {leaked:,} of {tested:,} test images are nearly the same as a training image: scores are too "
+            "good. The report shows the pairs",
+            err=True,
+        )
 
 
 def _dataset(comparison: "Comparison", data: str | None) -> "Dataset":

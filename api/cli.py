@@ -21,20 +21,10 @@ from ._probe_command import probe
 from ._reproduce_command import reproduce
 from ._rerun_command import rerun
 from ._studies_command import study
+from ._wording import explained, for_terminal, speak_plainly
 
 if TYPE_CHECKING:
     from eyecraft.data import Dataset
-
-# How advice that names a parameter reads where there are options
-_SPELLINGS = {
-    "on_error='skip'": "--skip-broken",
-    "overwrite=True": "--overwrite",
-    "`out`": "`--out`",
-    "`layers`": "`--layers`",
-    "`checkpoint_dir`": "`--out`",
-    "cv=": "--folds ",
-    "n_train=": "--train-per-class ",
-}
 
 app = typer.Typer(
     name="eyecraft",
@@ -42,22 +32,21 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # it takes [brackets] in help texts for styles
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def main() -> None:
-    """Run the command; a mistake of the user's becomes one line and exit status 2, never a traceback."""
+    """Run the command; what goes wrong becomes a line in words and exit status 2, never a traceback."""
+    speak_plainly()
     try:
         app()
-    except (ValueError, OSError, RuntimeError) as error:
+    except Exception as error:
         if os.environ.get("EYECRAFT_DEBUG"):
             raise
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-        message = str(error)
-        for in_scripts, in_commands in _SPELLINGS.items():
-            message = message.replace(in_scripts, in_commands)
-        typer.echo(f"{message}\n(EYECRAFT_DEBUG=1 shows where it happened)", err=True)
+        typer.echo(explained(error), err=True)
         sys.exit(2)
 
 
@@ -123,6 +112,7 @@ def report(
 ) -> None:
     """Write the report of a finished comparison again, and print its table."""
     from eyecraft.pipelines import Comparison
+    from eyecraft.pipelines._run_folder import folder_lock
     from eyecraft.pipelines.comparison_matrix import MATRIX_FILE
     from eyecraft.pipelines.studies import Studies
     from eyecraft.reports import score_table, write_report
@@ -131,10 +121,11 @@ def report(
         report_several(folder, out or folder)
         return
     result = Comparison.load(folder)
-    paths = write_report(result, out or folder, studies=Studies.load(folder, result))
+    with folder_lock(out or folder):
+        paths = write_report(result, out or folder, studies=Studies.load(folder, result))
     console = _console()
-    console.print(score_table(result))
-    console.print(f"report: {paths['html']}", soft_wrap=True)
+    console.print(score_table(for_terminal(result)))
+    console.print(f"report: {paths['html']}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -149,7 +140,7 @@ def recipes(
     table = Table("name", "kind", "source" if sources else "what it measures", box=None, header_style="bold")
     for recipe in known():
         table.add_row(recipe.name, recipe.kind, recipe.citation if sources else recipe.about)
-    _console().print(table)
+    _console(wide=True).print(table)
 
 
 @app.command()
@@ -163,7 +154,7 @@ def datasets() -> None:
     for row in known().itertuples():
         needs = "network, once" if row.network else "nothing"
         table.add_row(str(row.Index), row.title, f"{row.n_images:,}", str(row.n_classes), row.licence, needs)
-    _console().print(table)
+    _console(wide=True).print(table)
 
 
 @app.command()
@@ -180,25 +171,34 @@ def store(
     import time
 
     from rich.table import Table
+    from rich.text import Text
 
     from eyecraft.features import open_store
 
+    if folder is not None and not folder.is_dir():
+        what = "a file" if folder.exists() else "not there"
+        raise ValueError(f"--folder must be the folder of a feature store; {str(folder)!r} is {what}")
     kept = open_store(folder or "default")
     if kept is None:
         typer.echo("the default feature store is off (EYECRAFT_STORE=off)")
         return
+    before, entries = kept.size(), kept.summary()
+    if folder is not None and not before and any(folder.iterdir()):
+        raise ValueError(f"--folder must be the folder of a feature store; {str(folder)!r} holds other things")
     if older_than is not None or max_size is not None:
         freed = kept.prune(older_than=older_than, max_bytes=None if max_size is None else _bytes(max_size))
         typer.echo(f"set free: {_size(freed)}")
-    entries = kept.summary()
+        entries = kept.summary()
     table = Table("images", "size", "last used", "extractor", box=None, pad_edge=False, header_style="bold")
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["used"]))
-        table.add_row(f"{entry['n_rows']:,}", _size(entry["bytes"]), used, entry["description"])
-    console = _console()
+        table.add_row(f"{entry['n_rows']:,}", _size(entry["bytes"]), used, Text(entry["description"]))
+    console, total = _console(wide=True), kept.size()
     if entries:
         console.print(table)
-    console.print(f"{kept.folder}: {_size(sum(entry['bytes'] for entry in entries))}", soft_wrap=True)
+    beside = total - sum(entry["bytes"] for entry in entries)
+    note = f", of which index and files of no more use: {_size(beside)}" if beside > total / 2 else ""
+    console.print(f"{kept.folder}: {_size(total)}{note}", soft_wrap=True, markup=False)
 
 
 def _bytes(text: str) -> int:
@@ -208,7 +208,10 @@ def _bytes(text: str) -> int:
         unit = 1024 ** ("KMGT".index(number[-1].upper()) + 1)
         number = number[:-1]
     try:
-        return int(float(number) * unit)
+        size = float(number) * unit
+        if not 0 <= size < float("inf"):
+            raise ValueError
+        return int(size)
     except ValueError:
         raise ValueError(f"--max-size must be a size such as 500M or 2G; got {text!r}") from None
 
@@ -221,10 +224,12 @@ def _size(n_bytes: float) -> str:
     return f"{n_bytes:.2f} GiB"
 
 
-def _console() -> Any:
+def _console(*, wide: bool = False) -> Any:
+    """Return the console; a *wide* one wraps no lines where they go into a file or another program."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    piped = wide and not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=10_000 if piped else None)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Zauner 2010) finds candidates among all pairs with one exclusive or and a count 
 compared for candidates only, then tell pictures that are alike from those whose hashes are close by chance.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import ImageReadError
+from ._progress import progress
 from .images import read_image, resize_image
 
 THUMBNAIL = 32  # pixels a side: of the cosine transform's input, and of what is compared in the end
@@ -52,11 +54,15 @@ def look_at_all(images: Any, n_jobs: int | None) -> tuple[NDArray[np.uint64], ND
         except ImageReadError as error:
             return 0, str(error)
 
-    jobs = min(effective_n_jobs(n_jobs), len(images))
+    jobs, positions = min(effective_n_jobs(n_jobs), len(images)), range(len(images))
+    looking: Iterable[tuple[int, Any]] = map(one, positions)
     if jobs > 1:
-        seen = Parallel(n_jobs=jobs, prefer="threads")(delayed(one)(position) for position in range(len(images)))
-    else:
-        seen = [one(position) for position in range(len(images))]
+        looking = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(delayed(one)(at) for at in positions)
+    seen = []
+    with progress("looking for near duplicates", len(images)) as advance:
+        for found in looking:
+            seen.append(found)
+            advance()
     blank = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8)
     unreadable = [(position, what) for position, (_, what) in enumerate(seen) if isinstance(what, str)]
     thumbnails = np.stack([blank if isinstance(what, str) else what for _, what in seen])

@@ -82,7 +82,8 @@ def _check_array(X: NDArray[Any]) -> NDArray[Any]:
             + (", or add a last axis of length 1 to a stack of gray images" if X.ndim == 3 else "")
         )
     if X.ndim not in (3, 4) or (X.ndim == 4 and X.shape[3] not in (1, 3, 4)):
-        hint = " The channels seem to come second: use np.moveaxis(X, 1, -1)" if X.ndim == 4 else ""
+        second = X.ndim == 4 and X.shape[1] in (1, 3, 4)
+        hint = " The channels seem to come second: use np.moveaxis(X, 1, -1)" if second else ""
         raise ValueError(
             f"a stack of images has shape (n_images, height, width) or (n_images, height, width, 1, 3 or 4 channels); "
             f"got {X.shape}.{hint}"

@@ -43,6 +43,8 @@ class Dataset:
         Broken image files that were left out.
     n_ignored : int
         How many files were no images and hence not looked at.
+    empty_classes : tuple of str
+        Folders that stand for a class and hold no readable image.
 
     Attributes
     ----------
@@ -80,6 +82,7 @@ class Dataset:
     splits: list[Split] | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     n_ignored: int = 0
+    empty_classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels, dtype=np.str_)
@@ -165,6 +168,8 @@ class Dataset:
             text += f"; {len(self.skipped):,} broken file{'s' * (len(self.skipped) > 1)} skipped"
         if self.n_ignored:
             text += f"; {self.n_ignored:,} other file{'s' * (self.n_ignored > 1)} ignored"
+        if self.empty_classes:
+            text += f"; no readable image in {', '.join(map(repr, self.empty_classes))}"
         return text
 
     def _repr_html_(self) -> str:

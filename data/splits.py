@@ -124,11 +124,12 @@ class PerClassSplit:
     def _check_counts(self, counts: dict[str, int]) -> None:
         small = [(count, name) for name, count in counts.items() if count <= self.n_train]
         if small:
+            most = min(small)[0] - 1
             shown = ", ".join(f"{name!r} has {count}" for count, name in sorted(small)[:_SHOWN])
             raise ValueError(
                 f"each class needs at least {self.n_train + 1} images ({self.n_train} to train on, 1 to test on); "
                 f"{shown}{f' and {len(small) - _SHOWN} more classes have too few' if len(small) > _SHOWN else ''}. "
-                f"Take n_train={max(1, min(small)[0] - 1)} or less, add images, or leave these classes out"
+                f"{f'Take n_train={most} or less, add' if most else 'Add'} images, or leave these classes out"
             )
 
     def _seed(self) -> int:

@@ -7,15 +7,14 @@ and a killed run goes on where it stopped.
 
 On disk: ``shards/<extractor>/<id>.npy`` hold flat arrays, rows one behind the other; ``index.sqlite`` says where a row
 lies and carries its checksum. A shard is complete before the index names it, so a crash leaves at most an orphan file.
-A row whose checksum does not hold is computed again, never returned.
+A shard that is damaged anywhere, in its header too, is computed again, never returned; so is everything, if the index
+is damaged.
 """
 
 import contextlib
 import json
 import os
-import socket
 import time
-import uuid
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,15 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
-import psutil
 
-from ._store_index import open_index, warn
+from eyecraft.data._cache import cache_folder
+
+from . import _store_care as care
+from . import _store_claims as claims
+from ._store_index import open_index, reason, warn
+from ._store_shards import rows_of, shard_name, write_shard
 
 _ASK_AT_ONCE = 900  # SQLite's smallest limit on the variables of one statement is 999
-_POLL = 0.05  # seconds between two looks at rows that another process is computing
-_STALE_CLAIM = 600.0  # seconds after which a claim made on another machine counts as abandoned
-_ORPHAN_AGE = 3600.0  # seconds after which a shard that no index row names is rubbish
+_DAY = 86400.0  # seconds; that rows were used is noted once in so many
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,6 @@ Compute = Callable[[list[int]], Batch]  # positions of images -> their rows
 Receive = Callable[[int, np.ndarray], None]  # position of an image, its row
 
 
-def default_folder() -> Path | None:
-    """Return the folder of the default store: ``EYECRAFT_STORE``, else the user's cache; None if that says ``off``."""
-    chosen = os.environ.get("EYECRAFT_STORE")
-    if chosen == "off":
-        return None
-    return Path(chosen) if chosen else platformdirs.user_cache_path("eyecraft") / "features"
-
-
 def open_store(store: "str | os.PathLike[str] | FeatureStore | None") -> "FeatureStore | None":
     """Return the store that an extractor's ``store`` parameter means.
 
@@ -68,7 +60,7 @@ def open_store(store: "str | os.PathLike[str] | FeatureStore | None") -> "Featur
         return store
     if not isinstance(store, (str, os.PathLike)):
         raise ValueError(f"`store` must be None, 'default', a folder or a FeatureStore; got {store!r}")
-    folder = default_folder() if store == "default" else Path(store)
+    folder = cache_folder() if store == "default" else Path(store)
     return None if folder is None else FeatureStore(folder)
 
 
@@ -126,7 +118,7 @@ class FeatureStore:
             What ``eyecraft store`` shows for the extractor.
         """
         places = defaultdict(list)
-        for position, key in enumerate(keys):
+        for position, key in enumerate(_storable(keys)):
             places[key].append(position)
 
         def deliver(key: str, row: np.ndarray) -> None:
@@ -140,25 +132,31 @@ class FeatureStore:
             return done
 
         missing = self._read(extractor, list(places), deliver)
-        owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-        while missing:
-            batch = self._claim(extractor, missing, batch_size, owner)
-            if batch:
-                try:
-                    self._put(extractor, batch, work(batch), description)
-                finally:
-                    self._release(extractor, owner)
-                done = set(batch)
-                missing = [key for key in missing if key not in done]
-            else:  # the rest is being computed elsewhere, or has just been
-                still = self._read(extractor, missing, deliver)
-                if len(still) == len(missing):
-                    self._drop_dead_claims(extractor)
-                    time.sleep(_POLL)
-                missing = still
+        if not missing:
+            return
+        with claims.claimant() as owner:
+            waiting = claims.Waiting(self.folder)
+            while missing:
+                batch = self._claim(extractor, missing, batch_size, owner)
+                if not batch:  # the rest is being computed elsewhere, or has just been
+                    still = self._read(extractor, missing, deliver)
+                    if len(still) < len(missing):
+                        waiting = claims.Waiting(self.folder)
+                    elif not waiting.for_others(self._claimants(extractor)):
+                        batch = still[:batch_size]
+                    missing = still
+                if batch:
+                    try:
+                        self._put(extractor, batch, work(batch), description)
+                    finally:
+                        self._release(extractor, owner)
+                    done = set(batch)
+                    missing = [key for key in missing if key not in done]
+                    waiting = claims.Waiting(self.folder)
 
     def contains(self, extractor: str, keys: Sequence[str]) -> np.ndarray:
         """Tell for each key whether a row is stored, without reading it: bool array of shape ``(len(keys),)``."""
+        keys = _storable(keys)
         found = self._locate(extractor, keys)
         return np.fromiter((key in found for key in keys), dtype=bool, count=len(keys))
 
@@ -167,7 +165,7 @@ class FeatureStore:
 
         Seconds of one worker, averaged over those of the images *keys* that are stored; empty when none is.
         """
-        places = self._locate(extractor, keys)
+        places = self._locate(extractor, _storable(keys))
         counts = Counter(shard for shard, *_ in places.values())
         totals = {"decode": 0.0, "extract": 0.0}
         with open_index(self.folder, write=False) as index:
@@ -190,55 +188,26 @@ class FeatureStore:
             return [dict(zip(names, row, strict=True)) for row in index.execute(query)]
         return []
 
+    def size(self) -> int:
+        """Return how many bytes the store takes on its disk: rows, index, and files that are of no use any more."""
+        return care.bytes_in(self.folder)
+
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
-        """Delete extractors' rows, least recently used first, and orphan files; return the bytes set free.
+        """Delete extractors' rows, least recently used first, and useless files; return the bytes set free.
 
         Parameters
         ----------
         older_than : float, optional
             Delete what was not used for so many days; 0 deletes everything.
         max_bytes : int, optional
-            Delete until the store holds at most so many bytes.
+            Delete until the store takes at most so many bytes.
+
+        Raises
+        ------
+        OSError
+            The store cannot be changed.
         """
-        entries = self.summary()
-        total, now, freed = sum(entry["bytes"] for entry in entries), time.time(), 0
-        for entry in reversed(entries):
-            too_old = older_than is not None and now - entry["used"] >= older_than * 86400
-            too_much = max_bytes is not None and total - freed > max_bytes
-            if too_old or too_much:
-                freed += self._forget(entry["key"])
-        return freed + self._sweep()
-
-    def _forget(self, extractor: str) -> int:
-        """Delete all that is stored for one extractor; the index first, so that no reader finds a missing shard."""
-        shards: list[tuple[str, int]] = []
-        with open_index(self.folder) as index:
-            if index is None:
-                return 0
-            shards = index.execute("SELECT file, bytes FROM shards WHERE extractor = ?", (extractor,)).fetchall()
-            for table, column in (("rows", "extractor"), ("shards", "extractor"), ("extractors", "key")):
-                index.execute(f"DELETE FROM {table} WHERE {column} = ?", (extractor,))
-        for file, _ in shards:
-            (self.folder / file).unlink(missing_ok=True)
-        return sum(size for _, size in shards)
-
-    def _sweep(self) -> int:
-        """Delete files that no index row names and that are too old to be about to be named."""
-        with open_index(self.folder, write=False) as index:
-            if index is None:
-                return 0
-            known = {file for (file,) in index.execute("SELECT file FROM shards")}
-            return self._unlink_unknown(known)
-        return 0
-
-    def _unlink_unknown(self, known: set[str]) -> int:
-        freed = 0
-        for path in (self.folder / "shards").glob("*/*"):
-            status = path.stat()
-            if path.relative_to(self.folder).as_posix() not in known and time.time() - status.st_mtime > _ORPHAN_AGE:
-                path.unlink(missing_ok=True)
-                freed += status.st_size
-        return freed
+        return care.prune(self.folder, self.summary(), older_than, max_bytes)
 
     # -- rows in and out ---------------------------------------------------------------------------------------------
 
@@ -263,31 +232,39 @@ class FeatureStore:
         for key, place in found.items():
             by_shard[place[0]].append((key, *place[1:]))
         delivered = set()
-        files = self._shard_files(extractor)
+        files = self._files_to_use(extractor)
         for shard, places in by_shard.items():
             try:
-                values = np.load(self.folder / files[shard], mmap_mode="r", allow_pickle=False)
-                for key, start, stop, crc in places:
-                    row = values[start:stop]
-                    if len(row) != stop - start or zlib.crc32(row.data) != crc:
-                        raise ValueError("its checksum does not hold")
-                    deliver(key, row)
-                    delivered.add(key)
-            except (OSError, ValueError, EOFError, KeyError) as error:
+                if shard not in files:
+                    raise LookupError("the index has lost its name")
+                rows = rows_of(self.folder / files[shard], places)
+            except Exception as error:  # of a damaged header NumPy makes almost anything: TokenError, IndexError, ...
                 self._discard(shard, files.get(shard), error)
+                continue
+            for key, row in rows:
+                deliver(key, row)
+                delivered.add(key)
         return [key for key in keys if key not in delivered]
 
-    def _shard_files(self, extractor: str) -> dict[int, str]:
+    def _files_to_use(self, extractor: str) -> dict[int, str]:
+        """Return the extractor's shards, and note, once a day, that they are of use."""
+        files: dict[int, str] = {}
+        used = time.time()
         with open_index(self.folder, write=False) as index:
-            if index is None:
-                return {}
-            return dict(index.execute("SELECT id, file FROM shards WHERE extractor = ?", (extractor,)))
-        return {}
+            if index is not None:
+                files = dict(index.execute("SELECT id, file FROM shards WHERE extractor = ?", (extractor,)))
+                query = "SELECT COALESCE(MAX(used), 0.0) FROM extractors WHERE key = ?"
+                (used,) = index.execute(query, (extractor,)).fetchone()
+        if time.time() - used > _DAY and os.access(self.folder, os.W_OK):
+            with open_index(self.folder) as index:
+                if index is not None:
+                    index.execute("UPDATE extractors SET used = ? WHERE key = ?", (time.time(), extractor))
+        return files
 
     def _discard(self, shard: int, file: str | None, error: Exception) -> None:
         """Forget a damaged shard, so that its rows are computed again."""
         where = self.folder / file if file else f"shard {shard} in {self.folder}"
-        warn(f"The feature store's file {where} is damaged ({error}). Its rows are computed again.")
+        warn(f"The feature store's file {where} is damaged ({error}). Its rows are computed again")
         with open_index(self.folder) as index:
             if index is not None:
                 index.execute("DELETE FROM rows WHERE shard = ?", (shard,))
@@ -300,11 +277,13 @@ class FeatureStore:
         """Write one shard, then name its rows in the index."""
         rows = [np.ascontiguousarray(row).ravel() for row in batch.rows]
         stops = np.cumsum([len(row) for row in rows]).tolist()
-        file = f"shards/{extractor}/{uuid.uuid4().hex}.npy"
+        values = np.concatenate(rows)
+        file = shard_name(extractor, values)
         try:
-            size = _write_whole(self.folder / file, np.concatenate(rows))
+            size = write_shard(self.folder / file, values)
         except OSError as error:
-            warn(f"The feature store in {self.folder} cannot keep features ({error}); they are computed each time.")
+            what = reason(error, self.folder)
+            warn(f"The feature store in {self.folder} cannot keep features ({what}); they are computed each time")
             return
         with open_index(self.folder) as index:
             if index is None:
@@ -328,58 +307,25 @@ class FeatureStore:
     def _claim(self, extractor: str, missing: list[str], n: int, owner: str) -> list[str]:
         """Take up to *n* of the missing rows for this process: those that nobody has claimed or stored meanwhile."""
         with open_index(self.folder) as index:
-            if index is None:  # no store to agree through: do it all here
-                return missing[:n]
-            query = "SELECT image FROM claims WHERE extractor = ?"
-            claimed = {image for (image,) in index.execute(query, (extractor,))}
-            wanted = []
-            for key in missing:
-                if key not in claimed:
-                    wanted.append(key)
-                    if len(wanted) == n:
-                        break
-            marks = ",".join("?" * len(wanted))
-            query = f"SELECT image FROM rows WHERE extractor = ? AND image IN ({marks})"
-            stored = {image for (image,) in index.execute(query, (extractor, *wanted))}
-            mine = [key for key in wanted if key not in stored]
-            now = time.time()
-            index.executemany("INSERT INTO claims VALUES (?, ?, ?, ?)", ((extractor, key, owner, now) for key in mine))
-            return mine
-        return missing[:n]  # the claim could not be written (a full disk): work on without agreement
+            if index is not None:
+                return claims.claim(index, extractor, missing, n, owner)
+        return missing[:n]  # the claim could not be written (no store, a full disk): work on without agreement
 
     def _release(self, extractor: str, owner: str) -> None:
         with open_index(self.folder) as index:
             if index is not None:
-                index.execute("DELETE FROM claims WHERE extractor = ? AND owner = ?", (extractor, owner))
+                claims.release(index, extractor, owner)
 
-    def _drop_dead_claims(self, extractor: str) -> None:
-        """Take back the claims of processes that are gone."""
+    def _claimants(self, extractor: str) -> list[str]:
+        """Take back the claims of processes that are gone; return the others."""
         with open_index(self.folder) as index:
-            if index is None:
-                return
-            query = "SELECT owner, MAX(at) FROM claims WHERE extractor = ? GROUP BY owner"
-            for owner, at in index.execute(query, (extractor,)).fetchall():
-                host, pid, _ = owner.rsplit("/", 2)
-                here = host == socket.gethostname()
-                if (here and not psutil.pid_exists(int(pid))) or (not here and time.time() - at > _STALE_CLAIM):
-                    index.execute("DELETE FROM claims WHERE owner = ?", (owner,))
+            return [] if index is None else claims.drop_dead(index, extractor)
+        return []
 
 
-def _write_whole(path: Path, values: np.ndarray) -> int:
-    """Write an array under a temporary name and move it into place; return its size in bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    try:
-        with temporary.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    return path.stat().st_size
+def _storable(keys: Sequence[str]) -> list[str]:
+    """Return keys as SQLite takes them: file names may hold bytes that are no text."""
+    return [key if key.isascii() else key.encode("utf-8", "backslashreplace").decode() for key in keys]
 
 
 def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -127,18 +127,22 @@ def _describe(
 ) -> dict[str, Any]:
     """Return `Comparison.dataset`, less the fingerprint, from the images and what is known about them."""
     present, counts = np.unique(names, return_counts=True)
-    known: dict[str, Any] = {"name": "images", "licence": "", "citation": "", "source": "", "skipped": []}
+    known: dict[str, Any] = {"name": "images", "licence": "", "citation": "", "source": ""}
+    left_out: dict[str, Any] = {"skipped": [], "n_ignored": 0, "empty_classes": []}
     if isinstance(about, str):
         known["name"] = about
     elif isinstance(about, Mapping):
-        known |= dict(about)
+        known |= {key: value for key, value in about.items() if key not in left_out}
+        left_out |= {key: about[key] for key in left_out if key in about}
     elif about is not None:
         known |= {key: getattr(about, key) for key in ("name", "licence", "citation", "source")}
-        known["skipped"] = [[str(path), str(reason)] for path, reason in about.skipped]
+        skipped = [[str(path), str(reason)] for path, reason in about.skipped]
+        left_out = {"skipped": skipped, "n_ignored": about.n_ignored, "empty_classes": list(about.empty_classes)}
     order = list(map(str, source.class_names)) if source is not None else []
     class_names = [name for name in order if name in set(present)]  # a subset may have lost some
     return {
-        **{key: value if key == "skipped" else str(value) for key, value in known.items()},
+        **{key: str(value) for key, value in known.items()},
+        **left_out,
         "n_images": len(images),
         "class_names": class_names if len(class_names) == len(present) else present.tolist(),
         "class_counts": dict(zip(present.tolist(), counts.tolist(), strict=True)),

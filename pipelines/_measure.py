@@ -1,6 +1,5 @@
 """One pipeline on one split, measured: answers, scores, seconds per stage and peak memory."""
 
-import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from ._exhibits import exhibit_of, keep_for_exhibit
 from ._peaks import peak_gpu_memory, peak_memory
 from ._rows import Row
 from ._scoring import Answers, Scorer, accuracy, mean_class_accuracy
+from ._worker import behave_as_worker
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
 
 def measure_elsewhere(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
     """Do as `measure` in a worker process, whose progress bars would run over those of the process that asked."""
-    os.environ["EYECRAFT_PROGRESS"] = "0"
+    behave_as_worker()
     return measure(task, images, labels)
 
 

@@ -75,5 +75,5 @@ class Row:
 
     def serves(self, key: dict[str, str], metrics: dict[str, str]) -> bool:
         """Tell whether this row answers the question that another run asks."""
-        known = all(self.metrics.get(name) == digest for name, digest in metrics.items())
+        known = all(self.metrics.get(name) == digest and name in self.scores for name, digest in metrics.items())
         return self.error is None and self.key == key and known

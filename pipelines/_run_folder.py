@@ -6,15 +6,18 @@ is written last, so that a row that is there is complete.
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import socket
 import time
 import zipfile
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ParamSpec, Self, TypeVar
 
 from ._exhibit_files import read_exhibit, write_exhibit
 from ._files import read_arrays, slug, unusable, write_arrays, write_json
@@ -26,8 +29,12 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _SPLITS = "indices of the splits"
 _FORMAT = 1  # raise when the rows' files change
+_held: ContextVar[frozenset[Path]] = ContextVar("_held", default=frozenset())  # folders that this run holds
+_measuring: ContextVar[frozenset[Path]] = ContextVar("_measuring", default=frozenset())  # and writes rows to
 _ROOM = 32 * 2**20  # bytes that must be free before a run begins
 _ADVICE = "Give another `out` folder to keep both, or overwrite=True to begin this one anew"
 
@@ -47,29 +54,30 @@ class RunFolder:
     RuntimeError
         On entering, if another run that is alive works in the folder.
 
-    Notes
-    -----
-    The lock is the operating system's own lock on ``.lock``, which ends with the process that holds it: the lock of a
-    killed run is simply taken over. The file's text (process, host, start) is for the reader of the error.
+    See Also
+    --------
+    folder_lock : What holds the folder against other runs.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self._lock: IO[str] | None = None
+        self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._probe()
-        self._lock = _locked(self.folder / ".lock")
+        place = self.folder.resolve()
+        self._lock.enter_context(folder_lock(self.folder))
+        if place in _measuring.get():
+            self._lock.close()
+            with (self.folder / ".lock").open(encoding="utf-8") as file:
+                raise _refusal(file, self.folder)
+        before = _measuring.set(_measuring.get() | {place})
+        self._lock.callback(_measuring.reset, before)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock is not None:
-            with contextlib.suppress(OSError):
-                self._lock.truncate(0)
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
 
     def adopt(self, manifest: dict[str, Any], *, overwrite: bool = False) -> None:
         """Begin the folder on *manifest*, or go on if it was begun on the same one.
@@ -91,6 +99,7 @@ class RunFolder:
                 begun = json.loads(path.read_text("utf-8"))
             except ValueError:
                 begun = {}  # damaged: the rows carry their own keys, so nothing wrong can be reused
+            begun = begun if isinstance(begun, dict) else {}
             differing = [key for key in manifest if begun and begun.get(key) != manifest[key]]
             if _more_of_the_same(begun.get(_SPLITS), manifest.get(_SPLITS)):
                 differing = [key for key in differing if key not in ("splits", _SPLITS)]
@@ -108,7 +117,7 @@ class RunFolder:
         try:
             content = json.loads(path.read_text("utf-8"))
             row = Row.from_json(content, read_arrays(path.with_suffix(".npz"))["predicted"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
             return None
         row.exhibit = read_exhibit(self.folder, pipeline) if split == 0 else None
         return row
@@ -126,28 +135,71 @@ class RunFolder:
     def _path(self, pipeline: str, split: int) -> Path:
         return self.folder / "rows" / slug(pipeline) / f"split-{split:03d}.json"
 
-    def _probe(self) -> None:
-        """Fail now rather than after an hour of work."""
-        probe = self.folder / f".probe-{os.getpid()}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(bytes(4096))
-            free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            reason = error.strerror or error
-            raise OSError(
-                error.errno,
-                f"`out` must be a folder that can be written; {reason}. Nothing was computed. Choose another folder",
-                str(self.folder),
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                probe.unlink(missing_ok=True)
-        if free < _ROOM:
-            raise OSError(
-                f"`out` needs at least {_ROOM >> 20} MiB free; {self.folder} has {free >> 20} MiB. Nothing was "
-                "computed. Free some space or choose another folder"
-            )
+
+@contextlib.contextmanager
+def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a folder against other runs: measuring, studying, writing its report; made if it is not there.
+
+    Who holds it may take it again, so that a whole command and its parts can; only one at a time writes rows. The lock
+    is the operating system's own on ``.lock``, which ends with the process that holds it: that of a killed run is
+    simply taken over. The file's text (process, host, start) is for the reader of the error.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written or its disk is full.
+    RuntimeError
+        Another run that is alive works in the folder.
+    """
+    place = Path(folder).resolve()
+    if place in _held.get():
+        yield
+        return
+    _probe(Path(folder))
+    lock = _locked(Path(folder) / ".lock")
+    before = _held.set(_held.get() | {place})
+    try:
+        yield
+    finally:
+        _held.reset(before)
+        with contextlib.suppress(OSError):
+            lock.truncate(0)
+        lock.close()
+
+
+def holding_out(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a function hold the folder it is given as ``out`` while it runs."""
+
+    @functools.wraps(function)
+    def held(*args: _P.args, **options: _P.kwargs) -> _R:
+        out: Any = options.get("out")
+        with contextlib.nullcontext() if out is None else folder_lock(out):
+            return function(*args, **options)
+
+    return held
+
+
+def _probe(folder: Path) -> None:
+    """Fail now rather than after an hour of work."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(4096))
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        reason = "a file is in the way" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
+        raise type(error)(
+            f"`out` must be a folder that can be written; {str(folder)!r} cannot: {reason or error}. Nothing was "
+            "computed. Choose another folder"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    if free < _ROOM:
+        raise OSError(
+            f"`out` needs at least {_ROOM >> 20} MiB free; {folder} has {free >> 20} MiB. Nothing was "
+            "computed. Free some space or choose another folder"
+        )
 
 
 def _locked(path: Path) -> IO[str]:
@@ -164,11 +216,9 @@ def _locked(path: Path) -> IO[str]:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     except OSError as error:
         file.seek(0)
-        holder = _holder(file)
+        refusal = _refusal(file, path.parent)
         file.close()
-        raise RuntimeError(
-            f"another run{holder} is writing to {path.parent}. Wait until it has finished, or choose another `out`"
-        ) from error
+        raise refusal from error
     file.seek(0)
     file.truncate(0)
     started = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -177,12 +227,16 @@ def _locked(path: Path) -> IO[str]:
     return file
 
 
-def _holder(file: IO[str]) -> str:
+def _refusal(file: IO[str], folder: Path) -> RuntimeError:
+    """Return the error for a folder that is held, with what the lock file says of who holds it."""
     try:
         text = json.load(file)
-        return f" (process {text['pid']} on {text['host']}, begun {text['started']})"
+        holder = f" (process {text['pid']} on {text['host']}, begun {text['started']})"
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        holder = ""
+    return RuntimeError(
+        f"another run{holder} is writing to {folder}. Wait until it has finished, or choose another `out`"
+    )
 
 
 def _more_of_the_same(before: list[str] | None, now: list[str] | None) -> bool:

@@ -70,6 +70,8 @@ def read_comparison(folder: Path) -> dict[str, Any]:
         )
     try:
         top = json.loads(path.read_text("utf-8"))
+        if not all(isinstance(top[key], dict) for key in ("dataset", "protocol", "environment")):
+            raise TypeError("dataset, protocol and environment must be objects")
         frames = {name: _read_csv(folder / f"{name}.csv", name) for name in _TEXT_FRAMES}
         frames["predictions"] = _read_predictions(folder)
         return {
@@ -79,7 +81,7 @@ def read_comparison(folder: Path) -> dict[str, Any]:
             "gallery": _read_images(folder),
             "exhibits": _read_exhibits(folder, frames["pipelines"]["name"]),
         }
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"the comparison in {folder} cannot be read ({type(error).__name__}: {error}). Repeat the call of compare "
             "that made it: finished rows are reused and the files are written anew"

@@ -57,10 +57,12 @@ def _folds(n_folds: int, material: Material, random_state: int | None) -> tuple[
     rare = counts.argmin()
     if counts[rare] < n_folds:
         others = int((counts < n_folds).sum()) - 1
-        more = f" (and {others} other classes are too small)" if others else ""
+        more = f" (and {others} other {'class is' if others == 1 else 'classes are'} too small)" if others else ""
+        has = f"{counts[rare]} image{'s' * int(counts[rare] != 1)}"
+        fewer = f"Use cv={counts[rare]} or fewer, leave" if counts[rare] > 1 else "Leave"
         raise ValueError(
-            f"class {str(names[rare])!r} has {counts[rare]} images, fewer than the {n_folds} folds asked for{more}. "
-            f"Use cv={max(counts[rare], 2)} or fewer, leave the class out, or add images"
+            f"class {str(names[rare])!r} has {has}, fewer than the {n_folds} folds asked for{more}. "
+            f"{fewer} the class out, or add images"
         )
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
     text = f"{n_folds} stratified folds, shuffled (random_state={random_state})"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from eyecraft.features._progress import progress
+from eyecraft.features._progress import progress, say
 
 from . import _environment
 from ._entries import Entry, make_entries
@@ -172,13 +172,16 @@ class _Run:
             with warnings.catch_warnings(), progress("comparing", len(pending)) as advance:
                 # joblib replaces workers that have grown, which is no news to anyone
                 warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-                for entry in self.entries:
+                for number, entry in enumerate(self.entries, 1):
                     tasks = [task for task in pending if task.row.pipeline == entry.name]
-                    for row in self._finished(entry, tasks):
+                    if tasks:
+                        advance(0, note=f"{entry.name}: 0 of {len(tasks)} splits done")
+                        say(f"measuring {entry.name} ({number} of {len(self.entries)})")
+                    for done, row in enumerate(self._finished(entry, tasks), 1):
                         self._rows[row.pipeline, row.split] = row
                         if folder is not None:
                             folder.write(row)
-                        advance(note=f"{entry.name}: split {row.split + 1} of {len(self.splits)} done")
+                        advance(note=f"{entry.name}: {done} of {len(tasks)} splits done")
         except KeyboardInterrupt:
             if folder is not None:
                 self._comparison().save(folder.folder)

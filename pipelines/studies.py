@@ -21,6 +21,7 @@ from ._entries import Entry, make_entries
 from ._material import Material, gather
 from ._out_of_fold import doubted_labels, read_doubts, write_doubts
 from ._robustness_study import study_robustness
+from ._run_folder import holding_out
 from .comparison import Comparison
 from .label_errors import LabelErrors
 from .label_errors import label_errors as find_label_errors
@@ -115,6 +116,7 @@ class Studies:
         return "\n".join(repr(one) for one in found if one is not None) or "Studies: none"
 
 
+@holding_out
 def study(
     comparison: Comparison,
     X: Any,

@@ -19,7 +19,7 @@ def write_text(path: str | Path, text: str) -> Path:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")  # names in any bytes
         beside.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_imports_stay_light(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(int(version("setuptools").split(".")[0]) < 77, reason="builds with what `make install` installs")
 def test_wheel_holds_exactly_the_right_files(tmp_path: Path) -> None:
     """The wheel, built from the sdist, holds every source file at its import path, the extras, and nothing else."""
     copy = tmp_path / "checkout"
@@ -79,7 +80,11 @@ def test_wheel_holds_exactly_the_right_files(tmp_path: Path) -> None:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((ROOT / name).read_bytes())
-    subprocess.run([sys.executable, "-m", "build", "-o", tmp_path / "dist", copy], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "-o", tmp_path / "dist", copy],
+        check=True,
+        capture_output=True,
+    )
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     expected = {Path(*FOLDERS[path.parts[0]].split("."), *path.parts[1:]).as_posix() for path in python_files()}
     expected |= {"eyecraft/py.typed", "eyecraft/__init__.pyi"}

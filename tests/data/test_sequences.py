@@ -83,3 +83,11 @@ def test_what_is_not_many_images(X, error, message):
     """The error says what came and how to pass it."""
     with pytest.raises(error, match=message):
         check_images(X)
+
+
+def test_channels_that_come_second():
+    """It is said only where the second axis could be channels."""
+    for shape, said in (((5, 3, 8, 9), True), ((40, 8, 8, 2), False)):
+        with pytest.raises(ValueError, match="a stack of images has shape") as caught:
+            check_images(np.zeros(shape, np.uint8))
+        assert ("channels seem to come second" in str(caught.value)) == said

@@ -107,3 +107,9 @@ def test_labels_are_needed():
         list(PerClassSplit().split(LABELS))
     with pytest.raises(ValueError, match=r"one label for each of the 200 images; got shape \(3,\)"):
         list(PerClassSplit().split(LABELS, ["a", "b", "c"]))
+
+
+def test_advice_for_a_class_of_one_image():
+    """There is no smaller number to take: images must be added or the class left out."""
+    with pytest.raises(ValueError, match=r"'b' has 1\. Add images, or leave these classes out"):
+        next(PerClassSplit(n_train=1).split(["x"] * 4, ["a", "a", "a", "b"]))

@@ -37,7 +37,7 @@ def cut(data):
         (b"", r"an empty file \(0 bytes\)"),
         (b"a list of things to buy\n", "it is no image: found text: 'a list of things to buy'"),
         (b"<!DOCTYPE html><html>404</html>", "found an HTML page"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "found a HEIC photo.*convert it to JPEG"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "it is a HEIC photo.*convert it to JPEG"),
         (b"%PDF-1.7", "found a PDF document"),
         (b"PK\x03\x04aaaa", "found a zip archive"),
         (b"\x00" * 900, "found only zero bytes"),
@@ -188,3 +188,9 @@ def test_unreadable_file_on_this_system(tmp_path, monkeypatch):
     monkeypatch.setattr("eyecraft.data.images.open", refuse, raising=False)
     with pytest.raises(ImageReadError, match=r"permission denied. Make the file readable"):
         read_image(tmp_path / "a.jpg")
+
+
+def test_names_from_numpy_are_plain(tmp_path):
+    """A path out of an array of paths is shown as a path."""
+    with pytest.raises(ImageReadError, match=r"image 3 \('[^(]*gone.jpg'\)"):
+        read_image(np.array([str(tmp_path / "gone.jpg")])[0], name="image 3")

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -244,3 +245,15 @@ def test_some_of_each_class():
     assert len(chosen) == 12 == len(set(chosen))
     assert np.array_equal(chosen, some_of_each(names, np.arange(73), 12, 0))
     assert len(some_of_each(names, np.arange(5), 12, 0)) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks files in another way")
+def test_a_folder_in_use_is_left_alone(done, images, tmp_path):
+    """Another run holds the folder: nothing is studied."""
+    import fcntl
+
+    with (tmp_path / "run" / ".lock").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RuntimeError, match=r"another run is writing to .*run\. Wait"):
+            run(done, images, tmp_path)
+    assert not (tmp_path / "run" / "studies").exists()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eyecraft.features import _progress
-from eyecraft.features._progress import progress
+from eyecraft.data import _progress
+from eyecraft.data._progress import progress, say
 
 
 def test_quick_work_is_silent(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +51,25 @@ def test_an_error_closes_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
         advance()
         raise KeyboardInterrupt
     assert _progress._display is None
+
+
+def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`EYECRAFT_PROGRESS=lines` says what begins, and now and then how far long work is; no bar is drawn."""
+    say("silent")
+    monkeypatch.setenv("EYECRAFT_PROGRESS", "lines")
+    monkeypatch.setattr(_progress, "_DELAY", 0.0)
+    say("hog-svm [1 of 2]")
+    with progress("images", 2000) as advance:
+        advance(500)
+        monkeypatch.setattr(_progress, "_PAUSE", 0.0)
+        advance(500)
+        assert _progress._display is None
+    assert capsys.readouterr() == ("", "hog-svm [1 of 2]\nimages: 1,000 of 2,000\n")
+
+
+def test_labels_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline called `[/b]` does not end the display."""
+    monkeypatch.setenv("EYECRAFT_PROGRESS", "1")
+    monkeypatch.setattr(_progress, "_DELAY", 0.0)
+    with progress("[/b]", 2) as advance:
+        advance()
