@@ -186,7 +186,7 @@ def _png_header(data: bytes) -> Header:
     if data[12:16] != b"IHDR" or width == 0 or height == 0:
         raise ValueError("the PNG file is damaged: it does not begin with a valid IHDR chunk")
     names, exif = set(), b""
-    for name, start, end in png_chunks(data):
+    for name, start, end in _png_chunks(data):
         names.add(name)
         if name == b"eXIf":
             exif = data[start:end]
@@ -194,7 +194,7 @@ def _png_header(data: bytes) -> Header:
     return Header("PNG", width, height, ordinary=ordinary, exif=exif)
 
 
-def png_chunks(data: bytes) -> list[tuple[bytes, int, int]]:
+def _png_chunks(data: bytes) -> list[tuple[bytes, int, int]]:
     """List name, start and end of the contents of every whole chunk."""
     chunks, position = [], 8
     while position + 12 <= len(data):
@@ -210,7 +210,7 @@ def png_chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 def _png_damage(data: bytes) -> str | None:
     """Check that the chunks go on to the end mark and that their checksums are right."""
-    chunks, view = png_chunks(data), memoryview(data)
+    chunks, view = _png_chunks(data), memoryview(data)
     if not chunks or chunks[-1][0] != b"IEND":
         return f"the PNG file is cut off: no end mark within its {len(data)} bytes"
     for name, start, end in chunks:
