@@ -28,6 +28,9 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         Such as `BagOfVisualWords`; cloned, then fitted to the training images.
     normalize : bool, default=True
         Divide every row by its length first, so that several extractors weigh the same.
+    center : bool, default=False
+        Subtract the mean training row then, and divide by the root mean square length of what remains: several
+        extractors weigh the same also where the rows of one have most in common, as sums of positive codes do.
     batch_size : int, default=256
         Images whose full rows are held at once by `transform`.
 
@@ -44,7 +47,8 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
     -----
     With training rows ``A`` and ``A A^T = V diag(w) V^T`` a row ``b`` becomes ``b A^T V diag(w)^(-1/2)``: inner
     products with training rows stay as they were. Directions with ``w`` below 1e-6 of the largest are left out. The
-    fitted object holds the training rows: ``n_images x length x 4`` bytes. Output is float32.
+    fitted object holds the training rows: ``n_images x length x 4`` bytes. Output is float32. With ``center`` the same
+    holds of what is left of the rows.
 
     References
     ----------
@@ -61,9 +65,10 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
     (5, 5)
     """
 
-    def __init__(self, extractor: Any, *, normalize: bool = True, batch_size: int = 256) -> None:
+    def __init__(self, extractor: Any, *, normalize: bool = True, center: bool = False, batch_size: int = 256) -> None:
         self.extractor = extractor
         self.normalize = normalize
+        self.center = center
         self.batch_size = batch_size
 
     def fit(self, X: Any, y: Any = None) -> "TrainingSpan":
@@ -100,14 +105,20 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         self.extractor_ = clone(self.extractor).fit(X, y)
         rows = self._rows(X)
         self.row_length_ = rows.shape[1]
-        variances, axes = np.linalg.eigh(_products(rows, rows).astype(np.float64))
+        products = _products(rows, rows).astype(np.float64)
+        centre = products.mean(axis=0) if self.center else np.zeros(len(rows))
+        products -= centre + centre[:, None] - centre.mean()
+        scale = np.sqrt(np.trace(products) / len(rows)) if self.center else 1.0
+        variances, axes = np.linalg.eigh(products)
         kept = variances > _DEPENDENT * variances[-1]
         kept[-1] = True  # one direction even where all rows are zeros
         sizes, axes = np.sqrt(np.maximum(variances[kept][::-1], 0)), axes[:, kept][:, ::-1]
+        scale = scale if scale > 0 else 1.0  # all rows are the same
         self.training_rows_ = rows
-        self.axes_ = (axes / np.where(sizes > 0, sizes, 1)).astype(np.float32)
+        self.axes_ = (axes / np.where(sizes > 0, sizes * scale, 1)).astype(np.float32)
+        self.origin_ = (centre @ self.axes_).astype(np.float32)
         self.n_features_out_ = len(sizes)
-        return (axes * sizes).astype(np.float32)
+        return (axes * (sizes / scale)).astype(np.float32)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the coordinates of images.
@@ -124,7 +135,7 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         X = check_images(X)
         coordinates = np.empty((len(X), self.n_features_out_), np.float32)
         for part in self._parts(len(X)):
-            coordinates[part] = _products(self._rows(X[part]), self.training_rows_) @ self.axes_
+            coordinates[part] = _products(self._rows(X[part]), self.training_rows_) @ self.axes_ - self.origin_
         return coordinates
 
     def _parts(self, n: int) -> Iterator[slice]:

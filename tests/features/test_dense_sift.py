@@ -293,3 +293,17 @@ def test_errors_name_the_parameter_and_the_value(parameters, message):
     """Each wrong parameter says what was expected and what came."""
     with pytest.raises(ValueError, match=message):
         DenseSIFT(**parameters).fit()
+
+
+def test_opponent_colours_are_described_side_by_side(rng):
+    """The intensity of a gray image is described as the gray image is; red against green shows in its own third."""
+    gray = np.repeat(rng.integers(0, 256, (50, 60, 1), dtype=np.uint8), 3, axis=2)
+    found, plain = DenseSIFT(color="opponent").describe(gray), DenseSIFT().describe(gray)
+    assert found.values.shape == (len(plain), 384)
+    assert np.abs(found.values[:, :128].astype(int) - plain.values).max() <= 2
+    assert not found.values[:, 128:].any(), "no colour, no descriptor of it"
+    edge = np.full((50, 60, 3), 90, np.uint8)
+    edge[:, :30, 0], edge[:, 30:, 1] = 110, 110  # as bright on either side
+    thirds = DenseSIFT(color="opponent", bin_sizes=(4,)).describe(edge).values.reshape(-1, 3, 128)
+    assert thirds[:, 1].any()
+    assert not thirds[:, [0, 2]].any()

@@ -55,6 +55,27 @@ def test_sides_weigh_the_same_in_a_union(images):
     np.testing.assert_allclose(np.linalg.norm(rows[:, 30:], axis=1), 0.5, rtol=1e-3)
 
 
+def test_centred_rows_weigh_by_what_differs(images):
+    """Products are those of the centred rows over their mean square, also for new images; a common part is gone."""
+    extractor = RawPixels(image_size=8)
+    span = TrainingSpan(extractor, normalize=False, center=True)
+    train, test = span.fit_transform(images[::2]), span.transform(images[1::2])
+    rows = extractor.fit(images).transform(images).astype(float)
+    centred = rows - rows[::2].mean(axis=0)
+    square = (centred[::2] ** 2).sum(axis=1).mean()
+    np.testing.assert_allclose(train @ train.T, centred[::2] @ centred[::2].T / square, atol=1e-4)
+    np.testing.assert_allclose(test @ train.T, centred[1::2] @ centred[::2].T / square, atol=2e-3)
+    np.testing.assert_allclose(span.transform(images[::2]), train, atol=2e-3)
+
+
+def test_equal_images_have_coordinates_of_zero(images):
+    """Nothing is left when all training rows are the same."""
+    same = np.repeat(images[:1], 4, axis=0)
+    span = TrainingSpan(RawPixels(image_size=8), center=True)
+    np.testing.assert_allclose(span.fit_transform(same), 0, atol=1e-3)
+    assert np.isfinite(span.transform(images[:3])).all()
+
+
 def test_bags_are_learned_from_the_training_images(images):
     """The extractor given is left as it was; the fitted copy has the words."""
     bag = BagOfVisualWords(n_words=5, pyramid=((1, 1),), random_state=0)

@@ -14,6 +14,9 @@ from eyecraft.pipelines._word_recipes import WORD_RECIPES
 NAMES = [recipe.name for recipe in WORD_RECIPES]
 Pictures = tuple[list[np.ndarray], np.ndarray]
 
+FEW = {f"features__{side}__extractor__n_words": 8 for side in ("fisher", "llc", "color", "patches")}
+FEW |= {f"features__{side}__extractor__n_components": 8 for side in ("fisher", "color")}
+
 
 @pytest.fixture
 def make_pictures(rng: np.random.Generator) -> Callable[[int], Pictures]:
@@ -37,7 +40,7 @@ def make_pictures(rng: np.random.Generator) -> Callable[[int], Pictures]:
 
 def test_the_names_of_the_issue() -> None:
     """Every recipe that was promised is there, after the hand-crafted ones and before the learned ones."""
-    promised = {"bovw-svm", "spm-svm", "phow-svm", "llc-svm", "vlad-svm", "fisher-svm", "champion-svm"}
+    promised = {"bovw-svm", "spm-svm", "phow-svm", "llc-svm", "vlad-svm", "fisher-svm", "fisher-ridge", "champion-svm"}
     assert promised | {"patches-kmeans-svm", "sift-keypoints-bovw-svm"} <= set(NAMES)
     kinds = [recipe.kind for recipe in recipes()]
     assert kinds == sorted(kinds), "hand-crafted, then learned"
@@ -71,12 +74,11 @@ def test_length_of_a_row_is_the_papers(name: str, n_features: int) -> None:
 def test_thumbnails_are_told_apart(name: str, side: int, make_pictures: Callable[[int], Pictures]) -> None:
     """The settings for small images work from 8 x 8 pixels on."""
     pictures, labels = make_pictures(side)
-    few = {"n_words": 16} | ({"n_components": 8} if name in ("fisher-svm", "vlad-svm") else {})
+    few = {"n_words": 16} | ({"n_components": 8} if name in ("fisher-svm", "fisher-ridge", "vlad-svm") else {})
     if name == "patches-kmeans-svm":
         few["step"] = 3
     if name == "champion-svm":
-        few = {"features__fisher__extractor__n_words": 8, "features__fisher__extractor__n_components": 8}
-        few["features__llc__extractor__n_words"] = 16
+        few = FEW
     pipeline = build(name, small=True, store=None, random_state=0, **few).fit(pictures[::2], labels[::2])
     least = 0.7 if name.startswith("sift") and side == 8 else 1.0  # hardly a keypoint in 64 pixels
     assert np.mean(pipeline.predict(pictures[1::2]) == labels[1::2]) >= least
@@ -119,17 +121,16 @@ def test_a_cross_validation_describes_every_image_once(
 
 
 def test_champion_adds_up_kernels(make_pictures: Callable[[int], Pictures]) -> None:
-    """Each side's rows have unit length, HOG's the root of a half; the length reported is that of all rows."""
+    """Centred, the sides weigh 1, 1 and thrice a quarter; the length reported is that of all rows."""
     pictures, labels = make_pictures(40)
-    few = {f"features__{side}__extractor__n_words": 8 for side in ("fisher", "llc")}
-    few["features__fisher__extractor__n_components"] = 8
-    champion = build("champion-svm", small=True, store=None, random_state=0, **few)
+    champion = build("champion-svm", small=True, store=None, random_state=0, **FEW)
     rows = champion["features"].fit_transform(pictures)
     sides = [span.n_features_out_ for _, span in champion["features"].transformer_list]
     squares = [(part**2).sum(axis=1) for part in np.split(rows, np.cumsum(sides)[:-1], axis=1)]
-    np.testing.assert_allclose(squares, np.outer([1, 1, 0.5], np.ones(16)), rtol=1e-2)
+    np.testing.assert_allclose(np.mean(squares, axis=1), [1, 1, 0.25, 0.25, 0.25], rtol=1e-2)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-3)
     result = compare([("champion", champion)], pictures, labels, cv=2)
-    assert result.pipelines["n_features"].tolist() == [8 * 8 * 2 * 10 + 21 * 8 + 16 * 31]
+    assert result.pipelines["n_features"].tolist() == [2 * 8 * 8 * 2 * 10 + 21 * 8 + 16 * 31 + 21 * 8]
 
 
 def test_codebook_belongs_to_the_training_images(make_pictures: Callable[[int], Pictures]) -> None:
