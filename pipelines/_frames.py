@@ -29,7 +29,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "resources": {
         "pipeline": "str",
         **dict.fromkeys(("cold_seconds", "cold_decode", "cold_extract", "cold_rest"), "float64"),
-        **dict.fromkeys(("warm_seconds", "warm_decode", "warm_extract", "warm_predict"), "float64"),
+        **dict.fromkeys(("warm_seconds", "warm_decode", "warm_extract", "warm_predict", "warm_wall"), "float64"),
         "single_seconds": "float64",
         **dict.fromkeys(("n_images", "answer_memory", "gpu_memory"), "Int64"),
         **dict.fromkeys(("bytes_per_row", "model_bytes", "multiply_adds"), "Int64"),

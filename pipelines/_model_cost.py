@@ -143,6 +143,12 @@ def multiply_adds(estimator: Any) -> int | None:
     return sum(counts) if counts else None
 
 
+def on_accelerator(estimator: Any) -> bool:
+    """Tell whether a network inside a fitted pipeline works elsewhere than on the processor."""
+    modules = [part._engine().tap if _taps(part) else part.module_ for part in _networks(estimator)]
+    return any(numbers.device.type != "cpu" for module in modules for numbers in module.parameters())
+
+
 def _networks(estimator: Any) -> list[Any]:
     """Return the fitted `CNNFeatures` and `CNNClassifier` inside."""
     if "torch" not in sys.modules:

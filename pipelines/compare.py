@@ -17,12 +17,14 @@ from joblib import Parallel, delayed, effective_n_jobs
 from eyecraft.features._progress import progress
 
 from . import _environment
+from ._decoding import Decoding
 from ._entries import Entry, make_entries
 from ._frames import make_frames
 from ._gallery import Gallery
 from ._material import Material, gather
 from ._measure import Task, failed, measure, measure_elsewhere, runs_in_parallel
 from ._peaks import largest_of, peak_gpu_memory, peak_memory
+from ._pricing import with_prices
 from ._rows import Row
 from ._run_folder import RunFolder
 from ._scoring import Scorer, digests, resolve
@@ -154,6 +156,7 @@ class _Run:
     def __post_init__(self) -> None:
         self._digests = digests(self.metrics)
         self._rows: dict[tuple[str, int], Row] = {}
+        self._decoding = Decoding()
 
     def manifest(self) -> dict[str, Any]:
         """Return what a folder's rows must have in common."""
@@ -220,8 +223,9 @@ class _Run:
         if effective_n_jobs(self.n_jobs) > 1 and runs_in_parallel(entry.estimator, extractors, images):
             rows = self._in_processes(tasks)
         else:
+            tasks.sort(key=lambda task: task.row.split == 0)  # priced when it is done, so it is done last
             rows = (measure(task.with_threads(self.n_jobs), images, self.material.labels) for task in tasks)
-        for row in rows:
+        for row in with_prices(rows, images, self.splits[0][1], self._decoding):
             row.peak_memory = largest_of(row.peak_memory, peak())
             row.gpu_memory = largest_of(row.gpu_memory, on_gpu)
             yield row

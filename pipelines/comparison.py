@@ -47,11 +47,14 @@ class Comparison:
         What it takes to put a pipeline to use, measured in a pass of its own on up to 32 test images of the first
         split: on one thread, without the feature store. One row per pipeline; what could not be measured is missing.
 
+        Seconds are the processor's, or the wall's for pipelines that mostly wait (for a GPU, say).
+
         - ``cold_seconds``: from a pickled pipeline in memory to the answer for one image, network weights read and
           prepared anew; libraries are imported and kernels compiled by then. Of these ``cold_decode, cold_extract`` and
           ``cold_rest``.
         - ``warm_seconds``: per image, ``n_images`` of them at once; of these ``warm_decode, warm_extract,
-          warm_predict`` (all that is left). ``single_seconds``: one image at a time, median.
+          warm_predict`` (all that is left), the shortest of some runs. ``warm_wall``: the same by the clock on the
+          wall, longer where the machine was busy with other work. ``single_seconds``: one image at a time, median.
         - ``answer_memory``: bytes the fitted pipeline takes and those the process grew by while a copy came up and
           answered for ``n_images`` at once; what was there before, such as libraries, is not counted.
         - ``gpu_memory``: bytes, largest sum of torch's tensors on one GPU, training included.
