@@ -1,5 +1,6 @@
 """One pipeline on one split, measured: answers, scores, seconds per stage and peak memory."""
 
+import logging
 import os
 import time
 import traceback
@@ -17,10 +18,13 @@ from eyecraft.features._timing import record_stages
 
 from ._entries import is_network, parts
 from ._exhibits import exhibit_of, keep_for_exhibit
+from ._model_cost import weights_digest
 from ._peaks import peak_gpu_memory, peak_memory
 from ._pricing import pack_fitted
 from ._rows import Row
 from ._scoring import Answers, Scorer, accuracy, mean_class_accuracy
+
+_log = logging.getLogger("eyecraft")
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,18 @@ def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
             failed(row, error)
     row.peak_memory, row.gpu_memory = peak(), gpu_peak()
     if fitted is not None and row.split == 0:  # what follows is in no stage that was timed
+        row.weights = _weights(row.pipeline, fitted)
         row.fitted = fitted
         row.exhibit = exhibit_of(row.pipeline, fitted, images, labels, task.train, task.test, row.predicted)
     return row
+
+
+def _weights(name: str, fitted: Any) -> str | None:
+    try:
+        return weights_digest(fitted)
+    except Exception:  # the row stands without it
+        _log.info("the weights of pipeline %r could not be told", name, exc_info=True)
+        return None
 
 
 def measure_elsewhere(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:

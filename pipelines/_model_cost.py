@@ -121,6 +121,12 @@ def network_bytes(estimator: Any) -> int:
     return sum(_size(numbers) for tap in taps for numbers in (*tap.parameters(), *tap.buffers()))
 
 
+def weights_digest(estimator: Any) -> str | None:
+    """Return what tells the frozen networks that a fitted pipeline loads by name from others; None without any."""
+    named = [part for part in _networks(estimator) if _taps(part) and isinstance(part.model, str)]
+    return "+".join(sorted({str(part._engine().network.digest) for part in named})) or None
+
+
 def multiply_adds(estimator: Any) -> int | None:
     """Return the products that the networks inside a fitted pipeline sum up for one image.
 

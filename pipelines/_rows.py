@@ -42,6 +42,8 @@ class Row:
         What answering costs, from a pass of its own; see `cost_pass`. First splits only.
     fitted : classifier, bytes or None
         Of a first split, the pipeline that is still to be priced; from another process, its pickle. Never on disk.
+    weights : str or None
+        Digests of the frozen networks inside. First splits only.
     exhibit : Exhibit or None
         What the pipeline can show of itself; first splits of bags of visual words only.
     """
@@ -60,6 +62,7 @@ class Row:
     error: str | None = None
     traceback: str | None = None
     resources: dict[str, float | int] = field(default_factory=dict)
+    weights: str | None = None
     exhibit: Exhibit | None = None
     fitted: Any = None
 

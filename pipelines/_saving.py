@@ -122,8 +122,8 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     # Text is never guessed at: a pipeline may be called "NA", a message may be empty.
     empty = {key: [""] for key in numeric}
     frame = pd.read_csv(path, dtype={**numeric, **text}, keep_default_na=False, na_values=empty)
-    if name == "pipelines":
-        frame["error"] = frame["error"].astype(object).mask(frame["error"] == "", None)
+    for column in (column for column, kind in columns.items() if kind == "object" and column in frame):
+        frame[column] = frame[column].astype(object).mask(frame[column] == "", None)
     return tidy(name, frame)
 
 

@@ -28,7 +28,8 @@ class Comparison:
         One row per pipeline, in the order given: ``name, kind`` ("hand-crafted" or "learned"), ``title, citation,
         parameters, n_features`` (numbers per image that the classifier gets; missing for networks), ``peak_memory``
         (bytes; the largest resident memory of the whole process while the pipeline ran, so it includes the
-        interpreter and whatever was loaded before) and ``error`` (None if all went well).
+        interpreter and whatever was loaded before), ``error`` (None if all went well) and ``weights`` (digest of the
+        frozen networks inside; None where there are none).
     scores : DataFrame
         ``pipeline, split, metric, value``.
     predictions : DataFrame
@@ -68,7 +69,8 @@ class Comparison:
     protocol : dict
         ``cv`` (in words), ``n_splits, train_sizes, test_sizes, metrics, random_state, command``.
     environment : dict
-        ``date, python, os, cpu, cores, memory, gpu, versions``.
+        ``date, python, os, cpu, cores, memory, gpu, versions``; ``source`` (digest of eyecraft's own code);
+        ``directory`` and ``weights`` (working directory, and EYECRAFT_WEIGHTS or None).
     splits : list of (train, test)
         Index arrays into the images.
     exhibits : dict of str to Exhibit

@@ -106,6 +106,7 @@ def test_frames_have_the_columns_promised(images):
     result = compare([Pipeline([("f", Mean()), ("c", KNeighborsClassifier(1))])], images, LABELS, cv=2)
     assert list(result.pipelines) == [
         "name", "kind", "title", "citation", "parameters", "n_features", "peak_memory", "error",
+        "weights",
     ]  # fmt: skip
     assert list(result.scores) == ["pipeline", "split", "metric", "value"]
     assert list(result.predictions) == ["pipeline", "split", "index", "label", "predicted"]
