@@ -40,7 +40,14 @@ class Plan:
         return np.unique(np.concatenate([part for split in self.splits for part in split[largest]]))
 
 
-def make_plan(material: Material, sizes: Any, n_test: int | None, n_splits: int, random_state: int | None) -> Plan:
+def make_plan(
+    material: Material,
+    sizes: Any,
+    n_test: int | None,
+    n_splits: int,
+    random_state: int | None,
+    groups: np.ndarray | None = None,
+) -> Plan:
     """Draw the nested training sets and the test sets; raises ``ValueError`` where a class has too few images."""
     if n_test is not None:
         check_whole("n_test", n_test, at_least=1)
@@ -59,7 +66,8 @@ def make_plan(material: Material, sizes: Any, n_test: int | None, n_splits: int,
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_state is None else random_state
     # PerClassSplit shuffles a class once and takes the first so many: smaller training sets lie within larger ones.
     drawn = {
-        size: list(PerClassSplit(size, n_test, n_splits, seed).split(material.names, material.names)) for size in chosen
+        size: list(PerClassSplit(size, n_test, n_splits, seed).split(material.names, material.names, groups))
+        for size in chosen
     }
     tests = [test for _, test in drawn[chosen[-1]]]  # what even the largest training set leaves over
     splits = [{size: (drawn[size][number][0], tests[number]) for size in chosen} for number in range(n_splits)]

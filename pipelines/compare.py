@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
+from eyecraft.features._checks import check_whole
 from eyecraft.features._progress import progress
 
 from . import _environment
@@ -21,6 +22,7 @@ from ._decoding import Decoding
 from ._entries import Entry, make_entries
 from ._frames import make_frames
 from ._gallery import Gallery
+from ._groups import resolve_groups
 from ._material import Material, gather
 from ._measure import Task, failed, measure, measure_elsewhere, runs_in_parallel
 from ._peaks import largest_of, peak_gpu_memory, peak_memory
@@ -39,6 +41,8 @@ def compare(
     y: Any = None,
     *,
     cv: Any = 5,
+    repeats: int = 1,
+    groups: Any = None,
     scoring: Any = ("accuracy", "balanced_accuracy"),
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -64,6 +68,12 @@ def compare(
     cv : int, splitter, iterable of (train, test), or "official"
         A number means stratified folds, shuffled with *random_state*; "official" is the data set's own split. Every
         pipeline sees the same indices.
+    repeats : int, default=1
+        How many times folds are drawn, each time otherwise; for *cv* given as a number.
+    groups : "copies" or array of shape (n_images,), optional
+        Images that stay on one side of every split: "copies" finds near duplicates (see
+        `eyecraft.data.near_duplicates`), an array has the same value for what belongs together. Splits that tear a
+        group apart, such as an official one, are refused.
     scoring : str, callable, or list or mapping of them
         Names of scikit-learn scorers or ``scorer(estimator, X, y)``. Accuracy and balanced accuracy (mean over the
         classes in the test part of each class's accuracy) are always there.
@@ -116,7 +126,9 @@ def compare(
     """
     metrics = resolve(scoring)
     material = gather(X, y, dataset)
-    splits, cv_text = make_splits(cv, material, random_state)
+    check_whole("repeats", repeats, at_least=1)
+    together = resolve_groups(groups, material, n_jobs)
+    splits, cv_text = make_splits(cv, material, random_state, together, repeats)
     small = _any_recipe(pipelines) and material.is_small()
     settings = {"small": small, "random_state": random_state, "device": device, "weights_dir": weights_dir}
     entries = make_entries(pipelines, **settings, store=store)
@@ -129,7 +141,7 @@ def compare(
         "random_state": random_state,
         "command": command,
     }
-    run = _Run(entries, material, splits, metrics, protocol, n_jobs)
+    run = _Run(entries, material, splits, metrics, protocol, n_jobs, together)
     if out is None:
         return run.work(None)
     with RunFolder(out) as folder:
@@ -152,6 +164,7 @@ class _Run:
     metrics: dict[str, Scorer | None]
     protocol: dict[str, Any]
     n_jobs: int | None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self._digests = digests(self.metrics)
@@ -259,6 +272,7 @@ class _Run:
             protocol=self.protocol,
             environment=_environment.describe(),
             splits=self.splits,
+            groups=self.groups,
             gallery=Gallery(self.material.images),
             exhibits={row.pipeline: row.exhibit for row in self._rows.values() if row.exhibit is not None},
         )

@@ -73,6 +73,8 @@ class Comparison:
         ``directory`` and ``weights`` (working directory, and EYECRAFT_WEIGHTS or None).
     splits : list of (train, test)
         Index arrays into the images.
+    groups : ndarray of shape (n_images,) or None
+        What was kept on one side of every split has the same number; None where nothing was.
     exhibits : dict of str to Exhibit
         By pipeline, what reports show of it, from the pipeline fitted on the first split: `words` (of bags), `sights`
         (what it sees of test images), `training` (of networks); each None where there is nothing.
@@ -91,6 +93,7 @@ class Comparison:
     gallery: Gallery
     exhibits: dict[str, Exhibit] = field(default_factory=dict)
     resources: pd.DataFrame = field(default_factory=lambda: tidy("resources", []))
+    groups: np.ndarray | None = None
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a thumbnail of the image at a position.
@@ -183,7 +186,7 @@ class Comparison:
 
     def _content(self) -> dict[str, Any]:
         frames = ("pipelines", "scores", "predictions", "seconds", "costs", "errors", "resources")
-        rest = ("dataset", "protocol", "environment", "splits", "gallery", "exhibits")
+        rest = ("dataset", "protocol", "environment", "splits", "groups", "gallery", "exhibits")
         return {
             "frames": {name: getattr(self, name) for name in frames},
             **{name: getattr(self, name) for name in rest},

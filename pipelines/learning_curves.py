@@ -13,6 +13,7 @@ from eyecraft.features._checks import check_choice, check_number, check_whole
 
 from . import _environment
 from ._entries import make_entries
+from ._groups import resolve_groups
 from ._learning_crossings import CROSSING_COLUMNS, crossing_row, find_crossing
 from ._learning_files import begin_anew
 from ._learning_run import Run, make_plan
@@ -202,6 +203,7 @@ def learning_curves(
     sizes: Sequence[int] | None = None,
     n_test: int | None = 50,
     n_splits: int = 10,
+    groups: Any = None,
     scoring: Any = "balanced_accuracy",
     random_state: int | None = 0,
     out: str | os.PathLike[str] | None = None,
@@ -234,6 +236,8 @@ def learning_curves(
         Draws of training and test images. With a single one there are no bands and no intervals.
     scoring : str, callable, or list or mapping of them
         As for `compare`; accuracy and balanced accuracy are always there.
+    groups : "copies" or array of shape (n_images,), optional
+        As for `compare`: no test image belongs to the group of a training image.
     random_state : int, optional
         Seed of the draws, and of recipes given by name.
     out : path, optional
@@ -278,7 +282,8 @@ def learning_curves(
     """
     metrics = resolve(scoring)
     material = gather(X, y, dataset)
-    plan = make_plan(material, sizes, n_test, n_splits, random_state)
+    together = resolve_groups(groups, material, n_jobs)
+    plan = make_plan(material, sizes, n_test, n_splits, random_state, together)
     settings = {"small": material.is_small(), "random_state": random_state, "device": device}
     entries = make_entries(pipelines, **settings, weights_dir=weights_dir, store=store)
     protocol = {

@@ -219,13 +219,14 @@ def study(
             write_checks(root / _CHECKS, looked, likeness, _fingerprint(comparison))
     if label_errors and "judge" not in told:
         judge = _best(comparison, entries)
-        doubts, told["judge"] = doubted_labels(judge, material, n_jobs, seed), judge.name
+        doubts, told["judge"] = doubted_labels(judge, material, n_jobs, seed, comparison.groups), judge.name
         if root is not None:
             write_doubts(root / _DOUBTS, doubts, judge.name, _fingerprint(comparison))
     curves, robust = found.learning_curves, found.robustness
     if learning_curves:
         folder = None if root is None else root / _CURVES
         options: dict[str, Any] = {"n_splits": n_splits, "n_jobs": n_jobs, "out": folder, "command": command}
+        options["groups"] = comparison.groups
         about = _about(comparison, X)
         curves = measure_curves(pipelines, X, y, scoring=_metrics(comparison), dataset=about, **options, **settings)
     if robustness:
