@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from eyecraft.features._checks import check_choice, check_number, check_whole
+from eyecraft.features._checks import check_choice, check_number
 
 from . import _environment
 from ._entries import make_entries
@@ -88,8 +88,6 @@ class LearningCurves:
         *,
         pairs: Sequence[tuple[str, str]] | None = None,
         confidence: float = 0.95,
-        n_resamples: int = 2000,
-        random_state: int | None = 0,
     ) -> pd.DataFrame:
         """Say from how many training images per class on one pipeline is ahead of another for good.
 
@@ -100,19 +98,15 @@ class LearningCurves:
             Which pipelines; by default every hand-crafted one with every learned one.
         confidence : float, default=0.95
             Coverage of the interval.
-        n_resamples : int, default=2000
-            Resamples of the splits, drawn with replacement.
-        random_state : int, optional
-            Seed of the resamples.
 
         Returns
         -------
         frame : DataFrame
             One row per pair: ``first, second, leader`` (at the largest size both were measured at; missing if level),
             ``leader_at_smallest, size`` (training images per class at which the leader takes the lead for good;
-            missing if the curves do not cross inside the sizes measured), ``low, high`` (percentile interval; 0 means
-            below the smallest size, infinity above the largest; missing with a single split), ``share`` (of the
-            resamples that cross inside the sizes), ``n_crossings, n_splits`` and ``sentence``.
+            missing if it leads at every size measured), ``low, high`` (interval: from where it is no longer clearly
+            behind to where it is clearly ahead; 0 means below the smallest size, infinity above the largest; missing
+            with a single split), ``n_crossings, n_splits`` and ``sentence``.
 
         Raises
         ------
@@ -122,12 +116,13 @@ class LearningCurves:
         Notes
         -----
         1. Between two sizes the mean difference is taken to be linear in the logarithm of the size.
-        2. The splits share images, so that the interval is somewhat too narrow; with fewer than about 5 splits it is
-           a rough guess.
+        2. The interval holds the sizes at which the corrected t interval of the difference contains 0 (Nadeau & Bengio
+           2003). What the splits share is the test images that two of them have in common, at all sizes: with N images
+           of which n are tested on, ``n / (N - n)`` takes the place of the ratio of test to training images.
+           ``benchmarks/crossings.py`` measures how often it holds the truth.
         """
         self._check_metric(metric)
         check_number("confidence", confidence, above=0, at_most=0.9999)
-        check_whole("n_resamples", n_resamples, at_least=100)
         kinds = self._kinds()
         names = list(self.pipelines["name"])
         if pairs is None:
@@ -142,9 +137,7 @@ class LearningCurves:
             sizes, differences = _differences(table, first, second)
             crossing = None
             if len(sizes) > 1 and len(differences):
-                crossing = find_crossing(
-                    sizes, differences, n_resamples=n_resamples, confidence=confidence, random_state=random_state
-                )
+                crossing = find_crossing(sizes, differences, confidence=confidence, ratio=self._shared())
             rows.append(crossing_row(first, second, crossing, sizes, len(differences), confidence))
         return pd.DataFrame(rows, columns=CROSSING_COLUMNS)
 
@@ -170,6 +163,13 @@ class LearningCurves:
 
     def _kinds(self) -> dict[str, str]:
         return dict(zip(self.pipelines["name"], self.pipelines["kind"], strict=True))
+
+    def _shared(self) -> float:
+        """Return test images over all others: the share that two draws have in common, as a ratio."""
+        largest = self.scores[self.scores["size"] == self.scores["size"].max()]
+        n_train, n_test = float(largest["n_train"].mean()), float(largest["n_test"].mean())
+        others = float(self.dataset.get("n_images") or 0) - n_test
+        return n_test / max(others, n_train)
 
     def _check_metric(self, metric: str) -> None:
         check_choice("metric", metric, self.protocol["metrics"])
