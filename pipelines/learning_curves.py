@@ -265,7 +265,8 @@ def learning_curves(
     -----
     Features that need no training are computed once for all sizes and splits: through the feature store of the
     extractor, or else in memory (then at most 4 bytes times images times features). Bags of visual words and networks
-    learn from the training images and are fitted anew at each point.
+    learn from the training images and are fitted anew at each point; descriptors of a bag that begins a pipeline are
+    computed once as well if they fit into a quarter of the free memory.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from eyecraft.features import ImageTransformer, RawPixels
+from eyecraft.features import BagOfVisualWords, DenseSIFT, ImageTransformer, RawPixels
 from eyecraft.pipelines._learning_crossings import crossing_row, find_crossing
 from eyecraft.pipelines._learning_run import make_plan
 from eyecraft.pipelines._material import gather
@@ -231,6 +231,32 @@ def test_one_split_has_no_band_and_no_interval(images):
     row = curves.crossings(pairs=[("cat", "mean")]).iloc[0]
     assert np.isnan(row["low"])
     assert "one split: no interval" in row["sentence"]
+
+
+class Noted(DenseSIFT):
+    """Counts the images it describes."""
+
+    described = 0
+
+    def _compute(self, pixels):
+        Noted.described += 1
+        return super()._compute(pixels)
+
+
+def test_bags_describe_images_once(rng, monkeypatch):
+    """Four points, each image described once and eight looked at before; without memory again at each; same scores."""
+    images = rng.integers(0, 256, (16, 32, 32), dtype=np.uint8)
+    bag = BagOfVisualWords(Noted(step=8, bin_sizes=(4,)), n_words=3, n_sample_descriptors=200, random_state=0)
+    bags = {"bag": make_pipeline(bag, nearest())}
+    settings = {"sizes": (1, 3), "n_test": 5, "n_splits": 2}
+    Noted.described = 0
+    once = learning_curves(bags, images, np.arange(16) % 2, **settings)
+    assert once.pipelines["error"].tolist() == [None]
+    assert Noted.described <= 16 + 8
+    monkeypatch.setattr("eyecraft.pipelines._learning_features._SHARE_OF_MEMORY", 0.0)
+    again = learning_curves(bags, images, np.arange(16) % 2, **settings)
+    assert Noted.described > 3 * 16
+    assert once.scores["value"].tolist() == again.scores["value"].tolist()
 
 
 # -- crossings -------------------------------------------------------------------------------------------------------
