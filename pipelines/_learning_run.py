@@ -24,6 +24,7 @@ from ._splits import Split, digest_of
 
 USUAL_SIZES = (1, 2, 5, 10, 15, 30, 60, 120, 250, 500, 1000, 2000, 5000)
 _SHOWN = 5
+_LEFT = 5  # images of the smallest class that usual sizes leave to test on, or a quarter of them
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Plan:
     sizes: tuple[int, ...]
     splits: list[dict[int, Split]]
     n_test: int | None
+
+    def test_per_class(self, names: np.ndarray) -> list[int]:
+        """Return the smallest and the largest number of test images of a class, over all splits."""
+        tests = [names[split[self.sizes[-1]][1]] for split in self.splits]
+        counts = np.array([[int((test == name).sum()) for name in np.unique(names)] for test in tests])
+        return [int(counts.min()), int(counts.max())]
 
     def used(self) -> np.ndarray:
         """Return the positions of all images of the largest training sets and of the test sets."""
@@ -55,7 +62,8 @@ def make_plan(
     counts = material.description["class_counts"]
     smallest = min(counts, key=counts.__getitem__)
     if sizes is None:
-        chosen = tuple(size for size in USUAL_SIZES if size < counts[smallest])
+        left = max(1, min(_LEFT, counts[smallest] // 4))
+        chosen = tuple(size for size in USUAL_SIZES if size <= counts[smallest] - left)
         if not chosen:
             raise ValueError(
                 f"each class needs at least 2 images, 1 to train on and 1 to test on; {smallest!r} has "

@@ -25,11 +25,11 @@ class Comparison:
     Attributes
     ----------
     pipelines : DataFrame
-        One row per pipeline, in the order given: ``name, kind`` ("hand-crafted" or "learned"), ``title, citation,
-        parameters, n_features`` (numbers per image that the classifier gets; missing for networks), ``peak_memory``
-        (bytes; the largest resident memory of the whole process while the pipeline ran, so it includes the
-        interpreter and whatever was loaded before), ``error`` (None if all went well) and ``weights`` (digest of the
-        frozen networks inside; None where there are none).
+        One row per pipeline, in the order given: ``name, kind`` ("hand-crafted", "learned", or "other" where no
+        features of either kind are known to be inside), ``title, citation, parameters, n_features`` (numbers per image
+        that the classifier gets; missing for networks), ``peak_memory`` (bytes; the largest resident memory of the
+        whole process while the pipeline ran, so it includes the interpreter and whatever was loaded before), ``error``
+        (None if all went well) and ``weights`` (digest of the frozen networks inside; None where there are none).
     scores : DataFrame
         ``pipeline, split, metric, value``.
     predictions : DataFrame

@@ -33,7 +33,8 @@ class LearningCurves:
     Attributes
     ----------
     pipelines : DataFrame
-        ``name, kind`` ("hand-crafted" or "learned"), ``title, citation, parameters, error`` (None if all went well).
+        ``name, kind`` ("hand-crafted", "learned" or "other"), ``title, citation, parameters, error`` (None if all went
+        well).
     scores : DataFrame
         ``pipeline, size`` (training images per class), ``split, n_train, n_test`` (images), ``metric, value,
         fit_seconds`` (of what follows the features that were computed beforehand).
@@ -42,8 +43,8 @@ class LearningCurves:
     dataset : dict
         As `Comparison.dataset`.
     protocol : dict
-        ``sizes, n_test`` (per class, at most), ``n_splits, test_sizes`` (images per split), ``metrics, random_state,
-        command``.
+        ``sizes, n_test`` (per class, at most), ``n_splits, test_sizes`` (images per split), ``test_per_class`` (the
+        fewest and the most, over classes and splits), ``metrics, random_state, command``.
     environment : dict
         As `Comparison.environment`.
     """
@@ -228,8 +229,8 @@ def learning_curves(
     y : array of shape (n_images,), optional
         Class labels; a `Dataset` brings its own.
     sizes : sequence of int, optional
-        Training images per class; by default those of 1, 2, 5, 10, 15, 30, 60, 120, 250, ... that are smaller than the
-        smallest class.
+        Training images per class; by default those of 1, 2, 5, 10, 15, 30, 60, 120, 250, ... that leave 5 images of
+        the smallest class to test on, or a quarter of them.
     n_test : int or None, default=50
         Test images per class, at most; None takes all that are left.
     n_splits : int, default=10
@@ -292,6 +293,7 @@ def learning_curves(
         "n_test": n_test,
         "n_splits": n_splits,
         "test_sizes": [len(split[plan.sizes[-1]][1]) for split in plan.splits],
+        "test_per_class": plan.test_per_class(material.names),
         "metrics": list(metrics),
         "random_state": random_state,
         "command": command,

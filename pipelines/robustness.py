@@ -38,7 +38,7 @@ class Robustness:
     Attributes
     ----------
     pipelines : DataFrame
-        ``name, kind`` ("hand-crafted" or "learned") and ``error`` (the first one, None if all went well).
+        ``name, kind`` ("hand-crafted", "learned" or "other") and ``error`` (the first one, None if all went well).
     scores : DataFrame
         ``pipeline, perturbation, step`` (0 is the image as it is), ``level, unit, metric`` ("accuracy",
         "balanced_accuracy"), ``value, standard_error`` (binomial) and ``n_images``.

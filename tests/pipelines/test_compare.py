@@ -219,6 +219,7 @@ def test_kind_is_told_by_what_is_inside(images):
     network = make_pipeline(CNNFeatures(weights=None, image_size=32, layers="fire2"), KNeighborsClassifier(1))
     result = compare({"plain": make_pipeline(Mean(), KNeighborsClassifier(1)), "net": network}, images, LABELS, cv=2)
     assert result.pipelines["kind"].tolist() == ["hand-crafted", "learned"]
+    assert compare([DummyClassifier()], images, LABELS, cv=2).pipelines["kind"].tolist() == ["other"]
     assert result.pipelines["error"].tolist() == [None, None]
 
 

@@ -233,6 +233,15 @@ def test_one_split_has_no_band_and_no_interval(images):
     assert "one split: no interval" in row["sentence"]
 
 
+@pytest.mark.parametrize(("n", "largest"), [(2, 1), (6, 5), (16, 10), (31, 15), (40, 30), (100, 60)])
+def test_usual_sizes_leave_some_to_test_on(n, largest):
+    """Five images of the smallest class, or a quarter of it; the protocol says how many there are."""
+    labels = np.repeat(["a", "b"], [n, n + 3])
+    plan = make_plan(gather(np.zeros((len(labels), 2, 2), np.uint8), labels, None), None, None, 2, 0)
+    assert plan.sizes[-1] == largest
+    assert plan.test_per_class(labels) == [n - largest, n + 3 - largest]
+
+
 class Noted(DenseSIFT):
     """Counts the images it describes."""
 
