@@ -8,7 +8,7 @@ from typing import Any
 from ._cost_table import size_text
 from ._format import metric_words, names_text, plural, score_text, seconds_text
 
-_PRICED = 1.25  # times as much, and more, is said
+_PRICED = 1.5  # times as much, and more, is said
 _PRICES = (
     ("seconds_per_image", "{} per image", seconds_text),
     ("answer_memory", "{} of memory to answer", size_text),
@@ -77,7 +77,7 @@ def other_weights(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def changed_prices(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Say what became a quarter dearer or cheaper; less is as much as two measurements differ."""
+    """Say what became much dearer or cheaper; less is as much as two measurements differ."""
     old, new = ({each["name"]: each for each in record["pipelines"]} for record in (before, after))
     said = []
     for name in (name for name in old if name in new):

@@ -40,7 +40,7 @@ class RunDifferences:
     ----------
     changes : dict of str to list of str
         ``data, splits, protocol, pipelines, versions, code`` (eyecraft's own), ``machine, prices`` (of answering, where
-        they moved by a quarter or more) and ``studies``: what changed, in words; empty where nothing did.
+        half as dear again or more) and ``studies``: what changed, in words; empty where nothing did.
     scores : DataFrame
         See `frame`.
     alike : list of str

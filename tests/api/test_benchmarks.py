@@ -17,6 +17,7 @@ SMALLER = {
     "false_alarms.py": ["--runs", "2"],
     "precision.py": ["--help"],
     "pretrain.py": ["--help"],
+    "report.py": ["--help"],
     "small_photographs.py": ["--help"],
 }
 SCRIPTS = sorted(path.name for path in FOLDER.glob("[!_]*.py"))
