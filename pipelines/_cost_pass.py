@@ -110,7 +110,8 @@ def _share(found: Found, decode: float | None) -> None:
     """Put the price that decoding has for all in the place of what it took here."""
     if decode is not None:
         change = decode - found["warm_decode"]
-        for name in ("warm_decode", "warm_seconds", "warm_wall"):
+        found["warm_decode"] = decode
+        for name in ("warm_seconds", "warm_wall"):
             found[name] += change
 
 
