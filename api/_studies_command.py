@@ -40,7 +40,7 @@ def study(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure again what the folder holds of it.")] = False,
 ) -> None:
-    """Study a finished comparison further and write its report again: labels needed, robustness, clean data.
+    """Study a finished comparison further and write its report again after each: labels, robustness, clean data.
 
     Near duplicates, broken files and doubtful labels are always looked for. The same command again goes on where a
     stopped one left off.
@@ -84,7 +84,7 @@ def run_studies(
     command: str | None = None,
     **options: Any,
 ) -> dict[str, Path]:
-    """Run what is asked on a finished comparison and write its report, even if that is stopped or fails half way.
+    """Run what is asked on a finished comparison and write its report: before, after each study, and if one fails.
 
     Parameters
     ----------
@@ -113,6 +113,7 @@ def run_studies(
     if names:
         typer.echo(f"studying: {names}, for the report", err=True)
     with folder_lock(folder):
+        write_report(comparison, folder)  # studies may take hours
         try:
             found = run(
                 comparison,
@@ -123,6 +124,7 @@ def run_studies(
                 checks=checks,
                 out=folder,
                 command=command or shlex.join(["eyecraft", *sys.argv[1:]]),
+                on_done=lambda: write_report(comparison, folder),
                 **options,
             )
         finally:

@@ -36,7 +36,8 @@ class Estimate:
     df : float
         Degrees of freedom; infinite for a normal distribution.
     sd : float
-        Standard deviation of a single difference (of a split, or of an image), for the effect size.
+        Standard deviation of a single difference (of a split, or of an image), for the effect size; of images, the
+        squared ratio of it to the error is their number.
     ratio : float
         Test images for each training image; 0 where nothing was corrected.
     """
@@ -51,6 +52,14 @@ class Estimate:
     def p(self) -> float:
         """Two-sided p of the hypothesis that the true difference is 0."""
         return float(2 * stats.t.sf(abs(self.mean) / self.error, self.df))
+
+    @property
+    def _step(self) -> float:
+        """What an exact test of counts asks for beyond the normal distribution: two of the images, on average.
+
+        One is for the half steps on both sides, one for waiting for a count that can be.
+        """
+        return 2 * (self.error / self.sd) ** 2 if np.isinf(self.df) else 0.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the ends of the interval that covers the true difference with probability ``1 - alpha``."""
@@ -71,14 +80,14 @@ class Estimate:
         depend on each other at all; the lowest power from one to the other is given. Over many runs, its mean is close
         to the share of them that find the difference, or below.
         """
-        critical = float(stats.t.isf(alpha / 2, self.df))
+        critical = float(stats.t.isf(alpha / 2, self.df)) + self._step / self.error
         independent = 1.0 if np.isinf(self.df) else self.sd / np.sqrt(self.df + 1) / self.error
         spread, size = np.linspace(independent, 1.0, 5), abs(difference) / self.error
         return float(np.min(ndtr((size - critical) / spread) + ndtr((-size - critical) / spread)))
 
     def smallest(self, alpha: float) -> float:
         """Return the true difference that another such run finds with a power of 80 %, its spread being new as well."""
-        return self.error * _noncentrality(self.df, alpha)
+        return self.error * _noncentrality(self.df, alpha) + self._step
 
     def more_splits(self, alpha: float, level: float, rope: float) -> int | None:
         """Return how many splits more would settle it if mean and deviation stay; None if 1,000 would not.

@@ -1,6 +1,5 @@
 """Descriptors of many images: computed one image at a time and dropped, or through the feature store some at a time."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -10,6 +9,7 @@ from joblib import effective_n_jobs
 
 from eyecraft.features._store import FeatureStore
 from eyecraft.features._threads import in_threads
+from eyecraft.features._timing import now
 from eyecraft.features.local import Descriptors
 from eyecraft.features.local._local import ImageError, LocalDescriptor
 
@@ -88,14 +88,14 @@ class Describer:
         """Return one image's descriptors, and the seconds of decoding and describing."""
         if isinstance(source, Descriptors):
             return source, 0.0, 0.0
-        start = time.perf_counter()
+        start = now()
         pixels = self.read(source, position)
-        decoded = time.perf_counter()
+        decoded = now()
         try:
             found = self.method._describe(pixels)
         except ImageError as error:
             raise error.of(source, position) from None
-        return found, decoded - start, time.perf_counter() - decoded
+        return found, decoded - start, now() - decoded
 
     def _in_threads(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         return in_threads(function, arguments, min(effective_n_jobs(self.n_jobs), len(arguments)))
@@ -103,9 +103,9 @@ class Describer:
 
 def _used(timed: Timed, source: Any, position: int, use: Callable[[Descriptors, int], T]) -> Used[T]:
     found, decode_seconds, describe_seconds = timed
-    start = time.perf_counter()
+    start = now()
     try:
         result = use(found, position)
     except ImageError as error:
         raise error.of(source, position) from None
-    return Used(result, decode_seconds, describe_seconds + time.perf_counter() - start)
+    return Used(result, decode_seconds, describe_seconds + now() - start)

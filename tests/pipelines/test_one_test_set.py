@@ -134,3 +134,12 @@ def test_agreement_on_few_images_is_no_proof():
     """Equal answers to 30 images leave room for a point; to 3,000 they do not."""
     assert counts([0], [0], [30]).estimate().probabilities(0.01)[1] < 0.5
     assert counts([0], [0], [3000]).estimate().probabilities(0.01)[1] > 0.99
+
+
+@pytest.mark.parametrize(("n_images", "apart"), [(200, 40), (1800, 500)])
+def test_smallest_detectable_difference_is_found_by_the_exact_test(n_images, apart):
+    """In 80 % of the runs in which so many images are answered differently, or somewhat more."""
+    found = counts([apart // 2], [apart // 2], [n_images]).estimate()
+    chance = 0.5 + found.smallest(0.05) * n_images / apart / 2
+    passed = [k for k in range(apart + 1) if stats.binomtest(k, apart).pvalue <= 0.05]
+    assert 0.79 < stats.binom.pmf(passed, apart, chance).sum() < 0.91

@@ -76,8 +76,9 @@ def test_smallest_detectable_difference_against_the_noncentral_t(df, alpha):
 
 def test_power_by_hand():
     """A normal, 2.8 errors away: 1.96 is passed by all but the lowest fifth."""
-    assert Estimate(0.0, 1.0, np.inf, 1.0).power(1.959964 + 0.841621, 0.05) == pytest.approx(0.8, abs=1e-5)
-    assert Estimate(0.0, 1.0, np.inf, 1.0).power(0.0, 0.05) == pytest.approx(0.05, abs=1e-12)
+    many = Estimate(0.0, 1.0, np.inf, 1e6)  # so many images that two more or less do not count
+    assert many.power(1.959964 + 0.841621, 0.05) == pytest.approx(0.8, abs=1e-5)
+    assert many.power(0.0, 0.05) == pytest.approx(0.05, abs=1e-9)
 
 
 @pytest.mark.parametrize(("df", "ratio"), [(4, 0.25), (9, 1.0), (9, 3.0), (99, 0.1)])
@@ -91,7 +92,9 @@ def test_power_grows_with_the_difference(df, ratio):
 
 def test_smallest_detectable_difference_of_a_normal():
     """1.96 + 0.84 standard errors, as every textbook has it (the other tail is next to nothing)."""
-    assert Estimate(0.0, 1.0, np.inf, 1.0).smallest(0.05) == pytest.approx(1.959964 + 0.841621, abs=1e-4)
+    assert Estimate(0.0, 1.0, np.inf, 1e6).smallest(0.05) == pytest.approx(1.959964 + 0.841621, abs=1e-4)
+    hundred = Estimate(0.0, 0.03, np.inf, 0.3)  # and two images of a hundred where counts are tested
+    assert hundred.smallest(0.05) == pytest.approx(0.03 * (1.959964 + 0.841621) + 2 / 100, abs=1e-4)
 
 
 @pytest.mark.parametrize("shift", [0.9, 1.7, 3.0])

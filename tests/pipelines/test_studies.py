@@ -74,7 +74,7 @@ def run(done, images, tmp_path, **options):
 def test_all_studies_are_run_and_read_back(done, images, tmp_path):
     """Curves for sizes below the smallest class, nine perturbations, checks on the comparison's splits; all on disk."""
     found = run(done, images, tmp_path, learning_curves=True, robustness=True)
-    assert found.learning_curves.protocol["sizes"] == [1, 2, 5, 10]
+    assert found.learning_curves.protocol["sizes"] == [1, 2, 5]
     assert list(found.robustness.pipelines["name"]) == ["plain", "offset"]
     assert found.robustness.protocol["n_images"] == 4
     assert found.robustness.protocol["n_train"] == len(done.splits[0][0])
