@@ -37,13 +37,39 @@ def difference_text(value: float, metric: str = "accuracy") -> str:
 
 
 def range_text(low: float, high: float, metric: str = "accuracy") -> str:
-    """Write the ends of an interval of differences, without a unit.
+    """Write the ends of an interval, without a unit; shares are cut where no difference of two shares can be.
 
     Examples
     --------
     >>> range_text(-0.012, 0.034), range_text(-0.5, 12.0, "neg_log_loss")
     ('−1.2 to 3.4', '−0.5 to 12')
+    >>> range_text(-0.248, 1.015)
+    '−24.8 to 100.0'
     """
     share = is_share(metric)
+    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
     low_text, high_text = (f"{100 * end:.1f}" if share else f"{end:.3g}" for end in (low, high))
     return f"{low_text} to {high_text}".replace("-0.0 ", "0.0 ").replace("-", "−")
+
+
+def p_text(p: float) -> str:
+    """Write a p-value with its sign of relation.
+
+    Examples
+    --------
+    >>> p_text(0.00001), p_text(0.0312), p_text(0.5)
+    ('< 0.001', '= 0.031', '= 0.50')
+    """
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}" if p < 0.1 else f"= {p:.2f}"
+
+
+def percent_text(probability: float) -> str:
+    """Write a probability so that only certainty reads as certainty.
+
+    Examples
+    --------
+    >>> percent_text(0.9996), percent_text(0.9934), percent_text(0.981)
+    ('over 99.9 %', '99.3 %', '98 %')
+    """
+    percent = 100 * probability
+    return "over 99.9 %" if percent > 99.9 else f"{percent:.1f} %" if percent > 99 else f"{percent:.0f} %"
