@@ -164,7 +164,7 @@ def test_clean_data_is_said_to_be_clean(comparison):
     comparison.studies.checks.__dict__["unreadable"] = ()
     collected = gathered(comparison, thumbnails=False)
     clean = collected["clean"]
-    assert clean["lead"] == "Every image was looked at once: no duplicates, no broken file."
+    assert clean["lead"] == "Every image was looked at once: no near duplicates, no broken file."
     assert clean["warning"] is None
     page = render_html(collected)
     assert '<aside class="caution"' not in page
