@@ -115,6 +115,7 @@ class _Wanted:
         """Compare on one data set, write its report and print its table."""
         from eyecraft.pipelines import compare as measure
         from eyecraft.pipelines import default_recipes
+        from eyecraft.pipelines._verdict_best import few_splits
         from eyecraft.reports import score_table
 
         from ._studies_command import run_studies
@@ -125,10 +126,14 @@ class _Wanted:
         console.print(
             f"[bold]{_escaped(dataset.name)}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes"
         )
+        recipes = self.recipes or default_recipes(self.settings["weights_dir"])
+        n_splits = cv if isinstance(cv, int) else getattr(cv, "n_splits", None)
+        if n_splits and (few := few_splits(len(recipes), n_splits)):
+            console.print(few, style="yellow")
         if dataset.skipped:
             console.print(f"left out: {len(dataset.skipped)} files that are no readable images; the report lists them")
         result = measure(
-            self.recipes or default_recipes(self.settings["weights_dir"]),
+            recipes,
             dataset,
             cv=cv,
             out=folder,

@@ -109,7 +109,7 @@ class Verdicts:
     def against(self, one: str | None = None) -> pd.DataFrame:
         """Judge one pipeline against each of the others, these comparisons alone.
 
-        That is what a choice rests on, and less to be sure of than all pairs at once: n comparisons, not n (n + 1) / 2.
+        That is what a choice rests on: n comparisons have to hold at once, in place of all n (n + 1) / 2 pairs.
 
         Parameters
         ----------

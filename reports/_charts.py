@@ -12,7 +12,8 @@ from typing import Any
 from ._format import is_share, score_text, seconds_text
 
 _MARK = 9.0
-_FONT = 12.5
+FONT = 12.5
+"""Size of the names in charts, in the units of their view boxes."""
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -119,7 +120,7 @@ def cost_chart(rows: list[dict[str, Any]], metric: str, width: int, height: int)
     ]
     x_ticks = _thin(log_ticks(x_low, x_high), most=8 if width > 500 else 4)
     front = sorted((point["x"], point["y"]) for point in points if point["row"]["on_front"])
-    _place_labels(points, front, box)
+    place_labels(points, front, box)
     return {
         "width": width,
         "height": height,
@@ -163,7 +164,7 @@ def _steps(front: list[tuple[float, float]], right: float) -> list[str]:
     return [*path, f"H{right}"]
 
 
-def _place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]], box: dict[str, float]) -> None:
+def place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]], box: dict[str, float]) -> None:
     """Put each name beside its mark where it covers no mark, name or line; the best place if none is free."""
     marks = [(p["x"] - _MARK, p["y"] - _MARK, p["x"] + _MARK, p["y"] + _MARK) for p in points]
     taken: list[tuple[float, float, float, float]] = []
@@ -171,14 +172,14 @@ def _place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]]
     lines += [(b[0] - 1, b[1], b[0] + 1, a[1]) for a, b in itertools.pairwise(front)]
     lines += [(front[-1][0], front[-1][1] - 1, box["right"], front[-1][1] + 1)] if front else []
     for own, point in enumerate(points):
-        wide = 0.56 * _FONT * len(point["text"])
+        wide = 0.56 * FONT * len(point["text"])
         places = []
         for (dx, anchor), dy in itertools.product(((11, "start"), (-11, "end"), (0, "middle")), (4, -11, 20, -24, 33)):
             if anchor == "middle" and dy == 4:
                 continue
             x, y = point["x"] + dx, point["y"] + dy
             start = x - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-            area = (start, y - _FONT + 2, start + wide, y + 3)
+            area = (start, y - FONT + 2, start + wide, y + 3)
             overlap = sum(_overlap(area, other) for other in (*marks[:own], *marks[own + 1 :], *taken))
             overlap += 4 * sum(_overlap(area, line) for line in lines)  # a name struck through is hard to read
             outside = max(0.0, box["left"] + 3 - area[0]) + max(0.0, area[2] - box["right"])
