@@ -121,7 +121,7 @@ class AccuracyCostDisplay:
         """Write names where they cover no mark, no other name and no line; to be called when limits are settled."""
         self.ax_.set_ylim(self.ax_.get_ylim())
         size = self.ax_.yaxis.get_ticklabels()[0].get_fontsize()
-        scale = FONT / size * 72 / self.figure_.dpi  # from pixels to the units that labels are placed in
+        scale = FONT / float(size) * 72 / self.figure_.dpi  # from pixels to the units that labels are placed in
         low, high = self.ax_.transAxes.transform([(0, 0), (1, 1)]) * scale
         marks = self.data[["seconds_per_image", "mean"]].to_numpy(float)
         points = [
