@@ -101,7 +101,9 @@ def small_charts(robust: dict[str, Any], width: int, height: int, looks: dict[st
         lines = []
         for line in chart["lines"]:
             places = [(across[step], y(value)) for step, value in zip(line["steps"], line["values"], strict=True)]
-            lines.append({"name": line["name"], **looks[line["name"]], "places": places, "path": _path(places)})
+            band = _error_band(line, across, lambda value: y(min(max(value, ticks[0]), ticks[-1])))
+            look = looks[line["name"]]
+            lines.append({"name": line["name"], **look, "places": places, "path": _path(places), "band": band})
         lines.sort(key=lambda line: line["strong"])
         marks = [
             {"x": at, "text": level if width >= 250 or step == 0 or (last - step) % 2 == 0 else ""}
@@ -116,7 +118,19 @@ def small_charts(robust: dict[str, Any], width: int, height: int, looks: dict[st
         "y_ticks": [{"y": y(tick), "text": _tick_text(tick, robust["metric"])} for tick in ticks],
         "legend": [{"name": name, **look} for name, look in looks.items() if look["strong"]],
         "n_thin": sum(not look["strong"] for look in looks.values()),
+        "banded": any(line["band"] for chart in charts for line in chart["lines"]),
     }
+
+
+def _error_band(line: dict[str, Any], across: list[float], y: Callable[[float], float]) -> str:
+    """Return the outline of a curve plus and minus its standard errors; nothing where they are not all known."""
+    errors = line.get("errors") or []
+    if len(errors) < 2 or any(error is None for error in errors):
+        return ""
+    known = list(zip(line["steps"], line["values"], errors, strict=True))
+    upper = [(across[step], y(value + error)) for step, value, error in known]
+    lower = [(across[step], y(value - error)) for step, value, error in known]
+    return f"{_path([*upper, *lower[::-1]])}Z"
 
 
 def _vertical(ticks: list[float], box: dict[str, float]) -> Callable[[float], float]:

@@ -102,6 +102,26 @@ def test_robustness_is_told(with_studies):
     assert robust["lead"].endswith(": 90.0 % untouched, 85.0 % at the strongest level.")
 
 
+def test_scores_under_perturbations_and_their_errors(with_studies):
+    """Absolute scores sort and come with standard errors, which the charts show as bands."""
+    collected = gathered(with_studies, thumbnails=False)
+    robust = collected["robustness"]
+    for place, row in enumerate(robust["areas"]):
+        row |= {"score": 0.8 - 0.1 * place, "standard_error": 0.02, "mean_error": 0.01}
+    robust["best"]["score"] = [robust["areas"][0]["name"]]
+    for chart in robust["charts"]:
+        for line in chart["lines"]:
+            line["errors"] = [0.02] * len(line["values"])
+    page = render_html(collected)
+    part = page[page.index('<section id="robustness"') :].split("</section>")[0]
+    assert "80.0 ± 2.0 (most)" in words(part)
+    assert "70.0 ± 2.0" in words(part)
+    assert 'aria-sort="descending">Under all' in part
+    assert part.count('class="range ') == 2 * 2 * len(robust["charts"])
+    assert "Bands: one standard error" in part
+    assert "| **80.0 % ± 2.0** |" in render_markdown(collected)
+
+
 def test_a_pipeline_without_all_levels_has_no_area(comparison):
     """It is listed with its error; one perturbation alone makes no claim about what hurts most."""
     robust = invent_robustness(KINDS, ("blur",))
