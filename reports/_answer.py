@@ -63,10 +63,16 @@ def collect_answer(
     return answer | {
         "headline": _headline(done, metric, guess),
         "points": points(done, found, answer["cheapest"], metric, guess),
-        "warning": few_splits(len(done), n_splits) if found["n_against"] or n_splits == 1 else "",
+        "warning": _warning(done, found, n_splits),
         "sentences": [sentence for sentence in sentences if sentence],
         "hedge": _hedge(done, found, metric, n_splits),
     }
+
+
+def _warning(done: list[dict[str, Any]], found: dict[str, Any], n_splits: int) -> str:
+    """Say that there are too few splits, unless these were enough to rule all the others out."""
+    settled = all(one["verdict"] in ("worse", "barely worse") for one in found["against"].values())
+    return "" if settled and n_splits > 1 else few_splits(len(done), n_splits)
 
 
 def _nothing(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ._format import difference_text, metric_words, plural, score_text, seconds_
 WITHIN = 1.0
 """A pipeline counts as nearly as good as the best within so many percentage points."""
 
+_LIKELY = 0.75  # below this, a lead is called open
 _MUCH_CHEAPER = 2.0  # a pipeline that is not near the best is worth a word where it is at least so many times as fast
 
 
@@ -81,9 +82,11 @@ def _sure(done: list[dict[str, Any]], found: dict[str, Any], metric: str) -> dic
         return _point(title, "By a hair", text)
     by_itself = f"p {p_text(cell['p'])}"
     among = p_text(cell["p_adjusted"]).removeprefix("= ")
-    chance = f"{by_itself} by itself, {among} as one of {n}" if n > 1 else by_itself
-    text = f"to beat {rival} by more than {limit}. Not yet beyond chance ({chance}).{_settle(cell)}"
-    return _point(title, f"{percent_text(cell['likely'])} likely", text)
+    chance = f"{by_itself} by itself, {among} as one of {n}" if among not in by_itself else by_itself
+    doubt = f"Not yet beyond chance ({chance}).{_settle(cell)}"
+    if cell["likely"] < _LIKELY:
+        return _point(title, "Open", f"Ahead of {rival} {likely} only. {doubt}")
+    return _point(title, f"{percent_text(cell['likely'])} likely", f"to beat {rival} by more than {limit}. {doubt}")
 
 
 def _settle(cell: dict[str, Any]) -> str:

@@ -7,10 +7,13 @@ from typing import Any
 from ._format import DASH, plural, score_text, spread_text
 from ._markup import folded, plain, table
 
-_KEPT = "Kept: area under the curve, as a share of the score on untouched images; 100 % is no loss, the most robust is bold."
+_KEPT = (
+    "Kept: the area under the curve, as a share of the score on untouched images; 100 % is no loss, the most robust is "
+    "bold."
+)
 _KEPT_ABOVE_CHANCE = (
-    "Under all: the mean score under all of these, ± standard error. Kept: the share of what lay above blind guessing on "
-    "untouched images; 100 % is no loss. Bold: no other is clearly ahead."
+    "Under all: the mean score under all of these, ± standard error. Kept: the share of what lay above blind guessing "
+    "on untouched images; 100 % is no loss. Bold: no other is clearly ahead."
 )
 _MARKS = {"hand-crafted": "●", "learned": "◆"}
 

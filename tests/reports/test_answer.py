@@ -89,13 +89,21 @@ def test_beyond_chance(make):
 
 def test_undecided_gives_every_number_and_the_way_out(make):
     """p alone and among all, the posterior, how many splits would settle it, who is ruled out."""
-    answer = answer_of(make({"a": [90, 92, 90, 91, 93], "b": [89, 87, 90, 88, 94], "c": [60, 61, 61, 60, 62]}))
+    answer = answer_of(make({"a": [90, 92, 90, 91, 93], "b": [89, 87, 88, 88, 93], "c": [60, 61, 61, 60, 62], "d": [84, 91, 85, 90, 91]}))
     told = points(answer)["How sure"]
     assert "likely to beat b by more than 1.0 point. Not yet beyond chance (p = 0." in told
     assert " by itself, 0." in told
-    assert "as one of 2)." in told
+    assert "as one of 3)." in told
     assert "would settle it, should the lead last." in told
-    assert answer["sentences"][0] == "Ruled out as the best: c. Not ruled out: b."
+    assert answer["sentences"][0] == "Ruled out as the best: c. Not ruled out: b, d."
+
+
+def test_an_open_lead_is_not_called_likely(make):
+    """Less than three in four: open. Enough evidence from few splits: no warning about them."""
+    answer = answer_of(make({"a": [90, 91, 90], "b": [90, 90, 90], "c": [89, 90, 90]}))
+    assert points(answer)["How sure"].startswith("Open Ahead of b by more than 1.0 point with a probability of")
+    assert answer["warning"]
+    assert answer_of(make({"a": [90, 91, 90], "b": [50, 50, 50]}, n_train=50_000))["warning"] == ""
 
 
 def test_a_lead_below_a_point_is_no_reason(make):
