@@ -35,6 +35,13 @@ def compare(
         int | None, typer.Option(min=1, help="At most so many test images per class; all the rest if not given.")
     ] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Cross-validation with so many stratified folds.")] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="How many times the folds are drawn: more to tell small gaps.")
+    ] = 1,
+    keep_copies_together: Annotated[
+        bool,
+        typer.Option("--keep-copies-together", help="No near duplicate of a training image among the test images."),
+    ] = False,
     splits: Annotated[int | None, typer.Option(min=1, help="How many random splits, with --train-per-class.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits and of everything random.")] = 0,
     jobs: Annotated[int, typer.Option(help="Work in parallel; -1 means all cores.")] = -1,
@@ -67,7 +74,10 @@ def compare(
     The same command again goes on where a stopped run left off; features are computed once per image and kept.
     """
     names = [name.strip() for name in recipes.split(",") if name.strip()] if recipes else None
+    if repeats > 1 and train_per_class is not None:
+        raise ValueError("--repeats draws --folds several times; with --train-per-class, --splits says how many draws")
     settings = {"n_jobs": jobs, "random_state": seed, "device": device, "weights_dir": weights_dir}
+    settings |= {"repeats": repeats, "groups": "copies" if keep_copies_together else None}
     studies = {
         "learning_curves": learning_curves,
         "robustness": robustness,
@@ -141,7 +151,7 @@ class _Wanted:
             command=command,
             **self.settings,
         )
-        options = {name: value for name, value in self.settings.items() if name != "random_state"}
+        options = {name: self.settings[name] for name in ("n_jobs", "device", "weights_dir")}
         paths = run_studies(
             result, dataset, folder, command=command, overwrite=self.overwrite, **self.studies, **options
         )

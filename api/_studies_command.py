@@ -37,7 +37,7 @@ def study(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure again what the folder holds of it.")] = False,
 ) -> None:
-    """Study a finished comparison further and write its report again: labels needed, robustness, clean data.
+    """Study a finished comparison further and write its report again after each: labels, robustness, clean data.
 
     Near duplicates, broken files and doubtful labels are always looked for. The same command again goes on where a
     stopped one left off.
@@ -80,7 +80,7 @@ def run_studies(
     command: str | None = None,
     **options: Any,
 ) -> dict[str, Path]:
-    """Run what is asked on a finished comparison and write its report, even if that is stopped or fails half way.
+    """Run what is asked on a finished comparison and write its report: before, after each study, and if one fails.
 
     Parameters
     ----------
@@ -105,6 +105,7 @@ def run_studies(
     wanted = {"near duplicates": checks, "wrong labels": label_errors}
     wanted |= {"learning curves": learning_curves, "robustness": robustness}
     typer.echo(f"studying: {', '.join(name for name in wanted if wanted[name]) or 'nothing more'}", err=True)
+    write_report(comparison, folder)  # studies may take hours
     try:
         run(
             comparison,
@@ -115,6 +116,7 @@ def run_studies(
             checks=checks,
             out=folder,
             command=command or shlex.join(["eyecraft", *sys.argv[1:]]),
+            on_done=lambda: write_report(comparison, folder),
             **options,
         )
     finally:

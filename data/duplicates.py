@@ -35,8 +35,8 @@ class NearDuplicates:
     correlations : ndarray of float32, `(n_pairs,)`
         Correlation of the two thumbnails; 1 for copies.
     groups : ndarray of int, `(n_images,)`
-        A number for each image, the same for images that are linked by pairs. Pass it to ``GroupKFold`` or
-        ``StratifiedGroupKFold`` to keep copies on one side of every split.
+        A number for each image, the same for images that are linked by pairs. ``compare(..., groups="copies")`` keeps
+        copies on one side of every split; so do ``StratifiedGroupKFold`` and `PerClassSplit`, given these.
     labels : ndarray of str, `(n_images,)`, or None
         The class of each image, if it was given.
     unreadable : tuple of (position, reason)

@@ -33,7 +33,9 @@ class PerClassSplit:
        split and the name of the class. Adding, dropping or reordering classes thus leaves the choice within the others
        as it is.
     2. Training sets for smaller *n_train* are subsets of those for larger ones, as learning curves want it.
-    3. As classes differ in size, score with balanced accuracy (the mean over classes), as the papers do.
+    3. With groups, training images are drawn as without; images to test on that share a group with one of them are
+       left out, so that a class may have fewer of them, or none.
+    4. As classes differ in size, score with balanced accuracy (the mean over classes), as the papers do.
 
     References
     ----------
@@ -82,8 +84,8 @@ class PerClassSplit:
             Only its length is used.
         y : array-like, `(n_images,)`
             The label of each image.
-        groups : object
-            Not used; there because scikit-learn passes it.
+        groups : array-like, `(n_images,)`, optional
+            What must not lie on both sides of a split has the same value: `NearDuplicates.groups`, patients, series.
 
         Yields
         ------
@@ -94,20 +96,27 @@ class PerClassSplit:
         ------
         ValueError
             When a parameter is out of range, *y* is missing or of another length than *X*, or a class has fewer than
-            `n_train + 1` images.
+            `n_train + 1` images; when groups leave nothing to test on.
         """
         self._check_parameters()
         labels = _check_labels(X, y)
+        together = None if groups is None else _check_groups(groups, len(labels))
         members = {str(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
         self._check_counts({name: len(indices) for name, indices in members.items()})
         seed = self._seed()
         for number in range(self.n_splits):
-            train, test = [], []
-            for name, indices in members.items():
-                shuffled = _generator(seed, number, name).permutation(indices)
-                train.append(shuffled[: self.n_train])
-                test.append(shuffled[self.n_train :][: self.n_test])
-            yield np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+            shuffled = [_generator(seed, number, name).permutation(indices) for name, indices in members.items()]
+            train = np.concatenate([one[: self.n_train] for one in shuffled])
+            left = [one[self.n_train :] for one in shuffled]
+            if together is not None:
+                left = [one[~np.isin(together[one], together[train])] for one in left]
+            test = np.concatenate([one[: self.n_test] for one in left])
+            if not len(test):
+                raise ValueError(
+                    f"split {number} has no image to test on: each shares a group with one of the {len(train)} "
+                    "training images. Take a smaller n_train, or fewer groups"
+                )
+            yield np.sort(train), np.sort(test)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return *n_splits*; the arguments are those scikit-learn passes."""
@@ -149,6 +158,13 @@ def _check_labels(X: Any, y: Any) -> NDArray[Any]:
     if labels.ndim != 1 or len(labels) != n_images:
         raise ValueError(f"y must hold one label for each of the {n_images} images; got shape {labels.shape}")
     return labels
+
+
+def _check_groups(groups: Any, n_images: int) -> NDArray[Any]:
+    given = np.asarray(groups)
+    if given.shape != (n_images,):
+        raise ValueError(f"groups must hold one value for each of the {n_images} images; got shape {given.shape}")
+    return given
 
 
 def _generator(seed: int, number: int, name: str) -> np.random.Generator:

@@ -7,7 +7,6 @@ progress, names of the outputs and scikit-learn's manners. A subclass writes one
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -22,7 +21,7 @@ from ._checks import check_pair
 from ._progress import progress
 from ._store import Batch, describe, open_store
 from ._threads import in_threads
-from ._timing import add_seconds
+from ._timing import add_seconds, now
 
 Images: TypeAlias = Sequence[Any] | np.ndarray
 _warmed: set[type] = set()  # extractors that have worked in this process
@@ -169,14 +168,14 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
     def _compute_all(self, images: Images, receive: Any) -> None:
         """Hand the row of every image to *receive*, through the feature store if there is one."""
         store = open_store(getattr(self, "store", None))
-        name, begin, computing = type(self).__name__, time.perf_counter(), 0.0
+        name, begin, computing = type(self).__name__, now(), 0.0
         with progress(f"{name}: images", len(images)) as advance:
 
             def compute(positions: list[int]) -> Batch:
                 nonlocal computing
-                start = time.perf_counter()
+                start = now()
                 batch = self._compute([images[position] for position in positions], positions)
-                elapsed = time.perf_counter() - start
+                elapsed = now() - start
                 computing += elapsed
                 self._account(batch, elapsed)
                 return batch
@@ -199,7 +198,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
                     description=describe(name, identity["parameters"]),
                     batch_size=self._chunk_size,
                 )
-        add_seconds("store", time.perf_counter() - begin - computing)
+        add_seconds("store", now() - begin - computing)
 
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
         """Decode and extract one chunk, in threads where `n_jobs` says so; *positions* are for messages only."""
@@ -213,11 +212,11 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
 
     def _one(self, source: Any, position: int) -> tuple[np.ndarray, float, float]:
         """Return one image's row, and the seconds spent on decoding and on extracting."""
-        start = time.perf_counter()
+        start = now()
         image = self._read(source, position)
-        decoded = time.perf_counter()
+        decoded = now()
         row = np.ascontiguousarray(self._extract(image), dtype=np.float32)
-        return row, decoded - start, time.perf_counter() - decoded
+        return row, decoded - start, now() - decoded
 
     def _read(self, source: Any, position: int) -> np.ndarray:
         """Return the pixels `_extract` is to see; raise where there are too few of them."""

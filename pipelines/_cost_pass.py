@@ -1,13 +1,17 @@
-"""What answering costs: a pass of its own over a few test images, after all else was measured.
+"""What answering costs: a pass of its own over a few test images, while nothing else of the comparison works.
 
 Stored features are cheap, those of last week's run were timed on last week's machine, and threads hide work. So the
 fitted pipeline is measured once more, as someone who puts it to use would meet it: without the feature store, on one
 thread, brought up anew for its first image.
 
+Seconds are those of the processor, which other programs on the machine do not lengthen; `warm_wall` says what the clock
+on the wall said meanwhile. Whoever mostly waits, for a GPU, a disk or another process, is priced by the wall.
+
 - *cold*: from a pickle in memory to the answer for one image. Unpickling, reading a network's weights from its file and
   preparing it are in this time; importing libraries and compiling kernels, which a process does once, are not, nor is
   reading the pickle from disk (its arrays are handed over as they are).
-- *warm*: seconds per image once it runs, for up to 32 images at once, and for one at a time.
+- *warm*: seconds per image once it runs, for up to 32 images at once (the shortest of some runs, since nothing makes a
+  run shorter than it is), and for one at a time (the median, since images differ).
 
 Nothing here can fail a measured row: what cannot be measured is missing, with a line in the log.
 """
@@ -19,6 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import cv2
@@ -29,25 +34,44 @@ from threadpoolctl import threadpool_limits
 from eyecraft.features import ImageTransformer
 from eyecraft.features._timing import record_stages
 
-from ._model_cost import Packed, inside, multiply_adds, network_bytes, pack
+from ._decoding import Decoding
+from ._model_cost import Packed, inside, multiply_adds, network_bytes, on_accelerator, pack
 from ._peaks import peak_gpu_memory, peak_memory
 from .pareto import BYTES_PER_NUMBER
 
 MOST_IMAGES = 32
-_SECONDS = 0.5  # for images one at a time, and again for batches; at least one of each
+_SECONDS = 0.5  # for images one at a time, twice that for batches; at least one of each
+_COLD_STARTS = 3  # at most, within those seconds
 _BATCHES = 5
-_MOST_BATCHES = 25  # where they are short, so that the median stands firm
+_MOST_BATCHES = 25  # where they are short
 _SHORT = 0.1  # seconds that all of these may take together
+_WAITS = 30  # times as long by the wall as by the processor, in every run: no busy machine does that, it waits
 _MOST_COLD = 2.0  # seconds a first answer may have taken to be asked for once more, to watch the memory
 _EVERY = 0.001  # seconds between two looks at the memory
 
 _log = logging.getLogger("eyecraft")
 T = TypeVar("T")
 Found = dict[str, float | int]
-Run = tuple[float, dict[str, float]]  # seconds, and those of the stages inside
+Clock = Callable[[], float]
 
 
-def cost_pass(name: str, fitted: Any, images: np.ndarray, test: np.ndarray, n_features: int | None) -> Found:
+@dataclass(frozen=True)
+class _Run:
+    """Some work, timed: seconds by the clock asked for and by the wall, and those of the stages inside."""
+
+    seconds: float
+    wall: float
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+def cost_pass(
+    name: str,
+    fitted: Any,
+    images: np.ndarray,
+    test: np.ndarray,
+    n_features: int | None,
+    decoding: Decoding | None = None,
+) -> Found:
     """Measure what one new image costs a fitted pipeline.
 
     Parameters
@@ -62,6 +86,8 @@ def cost_pass(name: str, fitted: Any, images: np.ndarray, test: np.ndarray, n_fe
         Positions of the test images, of which up to `MOST_IMAGES` are taken, evenly spread.
     n_features : int or None
         Numbers per image that the classifier was given.
+    decoding : Decoding, optional
+        What decoding these test images costs, shared by the pipelines of a comparison.
 
     Returns
     -------
@@ -75,7 +101,17 @@ def cost_pass(name: str, fitted: Any, images: np.ndarray, test: np.ndarray, n_fe
         in_any_order = np.random.default_rng(0).permutation(spread)  # so that the first few are spread too
         answering = getattr(fitted, "best_estimator_", fitted)  # what is left of a search when it is put to use
         _tried(name, "costs", lambda: _measure(name, answering, images[test[in_any_order]], found))
+        if decoding is not None and found.get("warm_decode"):
+            _tried(name, "decoding", lambda: _share(found, decoding.seconds(answering, images[test[in_any_order]])))
     return found
+
+
+def _share(found: Found, decode: float | None) -> None:
+    """Put the price that decoding has for all in the place of what it took here."""
+    if decode is not None:
+        change = decode - found["warm_decode"]
+        for name in ("warm_decode", "warm_seconds", "warm_wall"):
+            found[name] += change
 
 
 def _measure(name: str, answering: Any, sample: np.ndarray, found: Found) -> None:
@@ -88,9 +124,10 @@ def _measure(name: str, answering: Any, sample: np.ndarray, found: Found) -> Non
         adds = _tried(name, "multiply-adds", lambda: multiply_adds(answering))
         found |= {} if adds is None else {"multiply_adds": adds}
         answering.predict(sample[:1])  # with stored features this process may not have compiled the kernels yet
+        clock = time.perf_counter if on_accelerator(answering) else time.process_time
         if packed is not None:
-            found |= _tried(name, "the first answer", lambda: _cold(packed, sample[:1])) or {}
-        found |= _warm(answering, sample)
+            found |= _tried(name, "the first answer", lambda: _cold(packed, sample[:1], clock)) or {}
+        found |= _warm(answering, sample, clock)
         found |= _tried(name, "memory", lambda: _memory(packed, found, sample)) or {}
         found |= {} if gpu() is None else {"gpu_memory": gpu() or 0}
 
@@ -103,64 +140,87 @@ def _tried(name: str, what: str, work: Callable[[], T]) -> T | None:
         return None
 
 
-def _cold(packed: Packed, image: np.ndarray) -> Found:
+def _timed(work: Callable[[], Any], clock: Clock) -> _Run:
+    wall, start = time.perf_counter(), clock()
+    with record_stages(clock) as stages:
+        work()
+    return _Run(clock() - start, time.perf_counter() - wall, dict(stages))
+
+
+def _fairly(measure: Callable[[Clock], list[_Run]], clock: Clock) -> list[_Run]:
+    """Return the runs by that clock; by the wall's where the processor's misses nearly all of every run."""
+    runs = measure(clock)
+    waits = clock is time.process_time and all(run.wall > _WAITS * run.seconds for run in runs)
+    return measure(time.perf_counter) if waits else runs
+
+
+def _cold(packed: Packed, image: np.ndarray, clock: Clock) -> Found:
     """Return what the first answer of the pipeline brought up anew took."""
-    _forget_networks()
-    start = time.perf_counter()
-    with record_stages() as stages:
+
+    def start() -> None:
         packed.unpack().predict(image)
-    total = time.perf_counter() - start
-    decode, extract, rest = _parts(total, stages)
-    return {"cold_seconds": total, "cold_decode": decode, "cold_extract": extract, "cold_rest": rest}
+
+    best = _shortest(_fairly(lambda by: _runs([start] * _COLD_STARTS, by, _SECONDS, before=_forget_networks), clock))
+    decode, extract, rest = _parts(best)
+    return {"cold_seconds": best.seconds, "cold_decode": decode, "cold_extract": extract, "cold_rest": rest}
 
 
-def _warm(answering: Any, sample: np.ndarray) -> Found:
+def _warm(answering: Any, sample: np.ndarray, clock: Clock) -> Found:
     """Return the median seconds of a single answer, and those per image of all at once with the stages of that run."""
-    singles = _runs([sample[position : position + 1] for position in range(len(sample))], answering)
-    single = _median(singles)
-    n = int(min(len(sample), max(1, _SECONDS // max(single[0], 1e-9))))  # a batch keeps to the time too
-    total, stages = single if n == 1 else _median(_batches(sample[:n], answering))
-    decode, extract, predict = _parts(total, stages)
+
+    def answer(images: np.ndarray) -> Callable[[], Any]:
+        return lambda: answering.predict(images)
+
+    alone = [answer(sample[position : position + 1]) for position in range(len(sample))]
+    singles = _fairly(lambda by: _runs(alone, by, _SECONDS), clock)
+    single = sorted(singles, key=lambda run: run.seconds)[(len(singles) - 1) // 2]
+    n = int(min(len(sample), max(1, 2 * _SECONDS // max(single.seconds, 1e-9))))  # a batch keeps to the time too
+    batch = single if n == 1 else _shortest(_fairly(lambda by: _batches(answer(sample[:n]), by), clock))
+    decode, extract, predict = _parts(batch)
     return {
         "n_images": n,
-        "single_seconds": single[0],
-        "warm_seconds": total / n,
+        "single_seconds": single.seconds,
+        "warm_seconds": batch.seconds / n,
         "warm_decode": decode / n,
         "warm_extract": extract / n,
         "warm_predict": predict / n,
+        "warm_wall": batch.wall / n,
     }
 
 
-def _runs(samples: list[np.ndarray], answering: Any) -> list[Run]:
-    """Time the answers for each sample, in order, as far as the time reaches; the first at any rate."""
-    runs: list[Run] = []
+def _runs(
+    works: list[Callable[[], Any]], clock: Clock, limit: float, before: Callable[[], Any] | None = None
+) -> list[_Run]:
+    """Time some works, in order, as far as the time reaches; the first at any rate."""
+    runs: list[_Run] = []
     begin = time.perf_counter()
-    for sample in samples:
-        start = time.perf_counter()
-        if runs and start - begin + runs[-1][0] > _SECONDS:
+    for work in works:
+        if runs and time.perf_counter() - begin + runs[-1].wall > limit:
             break
-        with record_stages() as stages:
-            answering.predict(sample)
-        runs.append((time.perf_counter() - start, dict(stages)))
+        if before is not None:
+            before()
+        runs.append(_timed(work, clock))
     return runs
 
 
-def _batches(sample: np.ndarray, answering: Any) -> list[Run]:
+def _batches(answer: Callable[[], Any], clock: Clock) -> list[_Run]:
     """Time the answers for all images at once, some times over."""
-    runs = _runs([sample] * _BATCHES, answering)
-    mean = sum(seconds for seconds, _ in runs) / len(runs)
+    runs = _runs([answer] * _BATCHES, clock, 2 * _SECONDS)
+    mean = sum(run.wall for run in runs) / len(runs)
     more = min(_MOST_BATCHES, int(_SHORT / max(mean, 1e-9))) - len(runs)
-    return runs + (_runs([sample] * more, answering) if more > 0 else [])
+    return runs + (_runs([answer] * more, clock, _SECONDS) if more > 0 else [])
 
 
-def _median(runs: list[Run]) -> Run:
-    return sorted(runs, key=lambda run: run[0])[(len(runs) - 1) // 2]
+def _shortest(runs: list[_Run]) -> _Run:
+    return min(runs, key=lambda run: run.seconds)
 
 
-def _parts(total: float, stages: dict[str, float]) -> tuple[float, float, float]:
+def _parts(run: _Run) -> tuple[float, float, float]:
     """Return what of an answer was decoding, what extracting, and what is left."""
-    decode, extract = stages.get("decode", 0.0), stages.get("extract", 0.0)
-    return decode, extract, max(total - decode - extract, 0.0)
+    decode, extract = run.stages.get("decode", 0.0), run.stages.get("extract", 0.0)
+    fits = min(1.0, run.seconds / max(decode + extract, 1e-12))  # threads of a pipeline's own go by the wall's clock
+    decode, extract = fits * decode, fits * extract
+    return decode, extract, max(run.seconds - decode - extract, 0.0)
 
 
 def _memory(packed: Packed | None, found: Found, sample: np.ndarray) -> Found:

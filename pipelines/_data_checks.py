@@ -27,9 +27,14 @@ def look_over(
     X: Any, material: Material, comparison: Comparison, n_jobs: int | None
 ) -> tuple[DataCheck, dict[str, Any]]:
     """Return what the images look like, with the settings for their size."""
-    settings = _LIKENESS_OF_FEW_PIXELS if _of_few_pixels(material.images) else _LIKENESS
+    settings = likeness_of(material.images)
     data, labels = (X, None) if isinstance(X, Dataset) else (material.images, material.names)
-    return check_dataset(data, labels, splits=comparison.splits, n_jobs=n_jobs, **settings), dict(settings)
+    return check_dataset(data, labels, splits=comparison.splits, n_jobs=n_jobs, **settings), settings
+
+
+def likeness_of(images: np.ndarray) -> dict[str, Any]:
+    """Return when two images count as near duplicates, by their size."""
+    return dict(_LIKENESS_OF_FEW_PIXELS if _of_few_pixels(images) else _LIKENESS)
 
 
 def _of_few_pixels(images: np.ndarray) -> bool:

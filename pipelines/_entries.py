@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from eyecraft.features import ImageTransformer
+from eyecraft.features.local._local import LocalDescriptor
 
 from .recipes import Recipe, build, find
 
@@ -99,12 +100,20 @@ def _entry(name: Any, item: Any, for_recipes: Mapping[str, Any]) -> Entry:
     return Entry(
         name=name,
         estimator=estimator,
-        kind=recipe.kind if recipe else "learned" if any(map(is_network, parts(estimator))) else "hand-crafted",
+        kind=recipe.kind if recipe else _kind(estimator),
         title=_title(recipe.title if recipe else name, estimator),
         citation=recipe.citation if recipe else "",
         parameters=as_text(estimator),
         digest=hashlib.blake2b(repr(canonical(estimator)).encode(), digest_size=16).hexdigest(),
     )
+
+
+def _kind(estimator: Any) -> str:
+    """Return what a pipeline that is no recipe rests on: a network, an extractor of images, or something else."""
+    inside = parts(estimator)
+    if any(map(is_network, inside)):
+        return "learned"
+    return "hand-crafted" if any(isinstance(part, ImageTransformer | LocalDescriptor) for part in inside) else "other"
 
 
 def _title(title: str, estimator: Any) -> str:

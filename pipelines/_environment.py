@@ -1,6 +1,8 @@
 """Where a comparison ran: enough to tell two machines, or two installations, apart."""
 
 import datetime as dt
+import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -19,7 +21,9 @@ def describe() -> dict[str, Any]:
     -------
     dict
         ``date`` (ISO 8601, UTC), ``python``, ``os``, ``cpu``, ``cores`` (usable by this process), ``memory`` (bytes),
-        ``gpu`` (None unless torch is loaded and sees one) and ``versions`` (name -> version of every dependency).
+        ``gpu`` (None unless torch is loaded and sees one), ``versions`` (name -> version of every dependency),
+        ``source`` (digest of eyecraft's own code, which tells two states of one version apart), and what a command was
+        to be read with: ``directory`` (where it was given) and ``weights`` (the environment variable EYECRAFT_WEIGHTS).
     """
     return {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -30,7 +34,19 @@ def describe() -> dict[str, Any]:
         "memory": psutil.virtual_memory().total,
         "gpu": _gpu(),
         "versions": _versions(),
+        "source": _source(),
+        "directory": str(Path.cwd()),
+        "weights": os.environ.get("EYECRAFT_WEIGHTS"),
     }
+
+
+@functools.lru_cache(1)
+def _source() -> str:
+    """Return a digest of all modules of eyecraft: 12 hexadecimal digits."""
+    root, digest = Path(__file__).parent.parent, hashlib.blake2b(digest_size=6)
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _cpu() -> str:

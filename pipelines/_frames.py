@@ -20,6 +20,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "n_features": "Int64",
         "peak_memory": "Int64",
         "error": "object",
+        "weights": "object",
     },
     "scores": {"pipeline": "str", "split": "int64", "metric": "str", "value": "float64"},
     "predictions": {"pipeline": "str", "split": "int64", "index": "int64", "label": "str", "predicted": "str"},
@@ -29,7 +30,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "resources": {
         "pipeline": "str",
         **dict.fromkeys(("cold_seconds", "cold_decode", "cold_extract", "cold_rest"), "float64"),
-        **dict.fromkeys(("warm_seconds", "warm_decode", "warm_extract", "warm_predict"), "float64"),
+        **dict.fromkeys(("warm_seconds", "warm_decode", "warm_extract", "warm_predict", "warm_wall"), "float64"),
         "single_seconds": "float64",
         **dict.fromkeys(("n_images", "answer_memory", "gpu_memory"), "Int64"),
         **dict.fromkeys(("bytes_per_row", "model_bytes", "multiply_adds"), "Int64"),
@@ -121,6 +122,7 @@ def _summary(entry: Entry, rows: Sequence[Row]) -> tuple[Any, ...]:
         max(lengths, default=pd.NA),  # splits differ only where a pipeline selects its features
         max(peaks, default=pd.NA),
         errors[0] if errors else None,
+        next((row.weights for row in own if row.weights is not None), None),
     )
 
 

@@ -24,6 +24,7 @@ from ._splits import Split, digest_of
 
 USUAL_SIZES = (1, 2, 5, 10, 15, 30, 60, 120, 250, 500, 1000, 2000, 5000)
 _SHOWN = 5
+_LEFT = 5  # images of the smallest class that usual sizes leave to test on, or a quarter of them
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,26 @@ class Plan:
     splits: list[dict[int, Split]]
     n_test: int | None
 
+    def test_per_class(self, names: np.ndarray) -> list[int]:
+        """Return the smallest and the largest number of test images of a class, over all splits."""
+        tests = [names[split[self.sizes[-1]][1]] for split in self.splits]
+        counts = np.array([[int((test == name).sum()) for name in np.unique(names)] for test in tests])
+        return [int(counts.min()), int(counts.max())]
+
     def used(self) -> np.ndarray:
         """Return the positions of all images of the largest training sets and of the test sets."""
         largest = self.sizes[-1]
         return np.unique(np.concatenate([part for split in self.splits for part in split[largest]]))
 
 
-def make_plan(material: Material, sizes: Any, n_test: int | None, n_splits: int, random_state: int | None) -> Plan:
+def make_plan(
+    material: Material,
+    sizes: Any,
+    n_test: int | None,
+    n_splits: int,
+    random_state: int | None,
+    groups: np.ndarray | None = None,
+) -> Plan:
     """Draw the nested training sets and the test sets; raises ``ValueError`` where a class has too few images."""
     if n_test is not None:
         check_whole("n_test", n_test, at_least=1)
@@ -48,7 +62,8 @@ def make_plan(material: Material, sizes: Any, n_test: int | None, n_splits: int,
     counts = material.description["class_counts"]
     smallest = min(counts, key=counts.__getitem__)
     if sizes is None:
-        chosen = tuple(size for size in USUAL_SIZES if size < counts[smallest])
+        left = max(1, min(_LEFT, counts[smallest] // 4))
+        chosen = tuple(size for size in USUAL_SIZES if size <= counts[smallest] - left)
         if not chosen:
             raise ValueError(
                 f"each class needs at least 2 images, 1 to train on and 1 to test on; {smallest!r} has "
@@ -59,7 +74,8 @@ def make_plan(material: Material, sizes: Any, n_test: int | None, n_splits: int,
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if random_state is None else random_state
     # PerClassSplit shuffles a class once and takes the first so many: smaller training sets lie within larger ones.
     drawn = {
-        size: list(PerClassSplit(size, n_test, n_splits, seed).split(material.names, material.names)) for size in chosen
+        size: list(PerClassSplit(size, n_test, n_splits, seed).split(material.names, material.names, groups))
+        for size in chosen
     }
     tests = [test for _, test in drawn[chosen[-1]]]  # what even the largest training set leaves over
     splits = [{size: (drawn[size][number][0], tests[number]) for size in chosen} for number in range(n_splits)]

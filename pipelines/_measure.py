@@ -1,5 +1,6 @@
 """One pipeline on one split, measured: answers, scores, seconds per stage and peak memory."""
 
+import logging
 import os
 import time
 import traceback
@@ -15,12 +16,15 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from eyecraft.features import ImageTransformer, TrainingSpan
 from eyecraft.features._timing import record_stages
 
-from ._cost_pass import cost_pass
 from ._entries import is_network, parts
 from ._exhibits import exhibit_of, keep_for_exhibit
+from ._model_cost import weights_digest
 from ._peaks import peak_gpu_memory, peak_memory
+from ._pricing import pack_fitted
 from ._rows import Row
 from ._scoring import Answers, Scorer, accuracy, mean_class_accuracy
+
+_log = logging.getLogger("eyecraft")
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,24 @@ def measure(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
             failed(row, error)
     row.peak_memory, row.gpu_memory = peak(), gpu_peak()
     if fitted is not None and row.split == 0:  # what follows is in no stage that was timed
-        row.resources = cost_pass(row.pipeline, fitted, images, task.test, row.n_features)
+        row.weights = _weights(row.pipeline, fitted)
+        row.fitted = fitted
         row.exhibit = exhibit_of(row.pipeline, fitted, images, labels, task.train, task.test, row.predicted)
     return row
+
+
+def _weights(name: str, fitted: Any) -> str | None:
+    try:
+        return weights_digest(fitted)
+    except Exception:  # the row stands without it
+        _log.info("the weights of pipeline %r could not be told", name, exc_info=True)
+        return None
 
 
 def measure_elsewhere(task: Task, images: np.ndarray, labels: np.ndarray) -> Row:
     """Do as `measure` in a worker process, whose progress bars would run over those of the process that asked."""
     os.environ["EYECRAFT_PROGRESS"] = "0"
-    return measure(task, images, labels)
+    return pack_fitted(measure(task, images, labels))
 
 
 def runs_in_parallel(estimator: Any, extracted: list[Any], images: np.ndarray) -> bool:

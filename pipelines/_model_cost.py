@@ -121,6 +121,12 @@ def network_bytes(estimator: Any) -> int:
     return sum(_size(numbers) for tap in taps for numbers in (*tap.parameters(), *tap.buffers()))
 
 
+def weights_digest(estimator: Any) -> str | None:
+    """Return what tells the frozen networks that a fitted pipeline loads by name from others; None without any."""
+    named = [part for part in _networks(estimator) if _taps(part) and isinstance(part.model, str)]
+    return "+".join(sorted({str(part._engine().network.digest) for part in named})) or None
+
+
 def multiply_adds(estimator: Any) -> int | None:
     """Return the products that the networks inside a fitted pipeline sum up for one image.
 
@@ -141,6 +147,12 @@ def multiply_adds(estimator: Any) -> int | None:
             ready = part.preprocessing_
             counts.append(_counted(part.module_, len(ready.mean), ready.input_size))
     return sum(counts) if counts else None
+
+
+def on_accelerator(estimator: Any) -> bool:
+    """Tell whether a network inside a fitted pipeline works elsewhere than on the processor."""
+    modules = [part._engine().tap if _taps(part) else part.module_ for part in _networks(estimator)]
+    return any(numbers.device.type != "cpu" for module in modules for numbers in module.parameters())
 
 
 def _networks(estimator: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from eyecraft.features._progress import progress
 
@@ -19,8 +19,12 @@ from .label_errors import LabelErrors, label_errors
 _FOLDS = 5
 
 
-def doubted_labels(entry: Entry, material: Material, n_jobs: int | None, random_state: int | None) -> LabelErrors:
+def doubted_labels(
+    entry: Entry, material: Material, n_jobs: int | None, random_state: int | None, groups: np.ndarray | None = None
+) -> LabelErrors:
     """Fit a pipeline on all folds but one, five times, and rank the images whose scores speak for another class.
+
+    Images of one of the *groups* are in one fold: a copy would vouch for a wrong label.
 
     Raises
     ------
@@ -33,11 +37,12 @@ def doubted_labels(entry: Entry, material: Material, n_jobs: int | None, random_
             f"wrong labels can be looked for where each class has at least 2 images; {str(names[counts.argmin()])!r} "
             "has 1. Add images, or leave the class out"
         )
-    folds = StratifiedKFold(min(_FOLDS, int(counts.min())), shuffle=True, random_state=random_state)
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = kind(min(_FOLDS, int(counts.min())), shuffle=True, random_state=random_state)
     prepared = prepare(entry.name, entry.estimator, material.images, np.arange(len(material.names)), n_jobs)
     scores = np.zeros((len(material.names), len(names)))
     with progress(f"{entry.name}: labels", folds.n_splits) as advance:
-        for train, test in folds.split(np.zeros(len(material.names)), material.names):
+        for train, test in folds.split(np.zeros(len(material.names)), material.names, groups):
             fitted = clone(prepared.estimator).fit(prepared.inputs[train], material.labels[train])
             scores[test] = _scores(entry.name, fitted, prepared.inputs[test], names)
             advance()

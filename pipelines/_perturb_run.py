@@ -95,17 +95,6 @@ def scores_of(labels: np.ndarray, predicted: list[str]) -> dict[str, tuple[float
     }
 
 
-def area(values: np.ndarray) -> float:
-    """Return the area under a curve of scores, the unperturbed one first, over equally spaced steps; 1 is no loss.
-
-    >>> area(np.array([0.8, 0.8, 0.4]))
-    0.875
-    """
-    if len(values) < 2 or not values[0] > 0:
-        return float("nan")
-    return float(np.trapezoid(values / values[0]) / (len(values) - 1))
-
-
 @contextmanager
 def stores_off(estimators: list[Any]) -> Iterator[None]:
     """Take the feature store from every extractor inside fitted estimators, and give it back afterwards.

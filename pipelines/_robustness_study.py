@@ -27,6 +27,7 @@ _COLUMNS = {
         *("metric", "value", "standard_error", "n_images"),
     ],
     "errors": ["pipeline", "perturbation", "level", "error", "traceback"],
+    "answers": ["pipeline", "perturbation", "step", "right"],
 }
 
 
@@ -108,6 +109,7 @@ def _failed(entry: Entry, error: Exception, description: dict[str, Any], about: 
         "pipelines": [(entry.name, entry.kind, sentence)],
         "scores": [],
         "errors": [(entry.name, "", 0.0, sentence, trace)],
+        "answers": [],
     }
     return _frames(rows, description, dict(about))
 
@@ -118,7 +120,9 @@ def _joined(parts: list[Robustness], description: dict[str, Any], about: dict[st
         for name in _COLUMNS
     }
     notes = list(dict.fromkeys(note for part in parts for note in part.protocol["notes"]))
-    return _frames(rows, {**description, "n_images": about["n_images"]}, {**about, "notes": notes})
+    told: dict[str, Any] = next((part.protocol for part in parts if "labels" in part.protocol), {})
+    shared: dict[str, Any] = {key: told[key] for key in ("chance", "labels") if key in told}  # the same images for all
+    return _frames(rows, {**description, "n_images": about["n_images"]}, {**about, **shared, "notes": notes})
 
 
 def _frames(
@@ -140,4 +144,5 @@ def _read(place: Path, key: dict[str, Any]) -> Robustness | None:
     except (OSError, ValueError):
         return None
     whole = list(part.pipelines["error"]) == [None] and list(part.scores.columns) == _COLUMNS["scores"]
+    whole = whole and len(part.answers) > 0  # older versions did not keep what each image was answered
     return part if whole and part.protocol.get("key") == key else None

@@ -40,6 +40,10 @@ class Row:
         Why there is no result, or why a metric is missing.
     resources : dict of str to float
         What answering costs, from a pass of its own; see `cost_pass`. First splits only.
+    fitted : classifier, bytes or None
+        Of a first split, the pipeline that is still to be priced; from another process, its pickle. Never on disk.
+    weights : str or None
+        Digests of the frozen networks inside. First splits only.
     exhibit : Exhibit or None
         What the pipeline can show of itself; first splits of bags of visual words only.
     """
@@ -58,12 +62,14 @@ class Row:
     error: str | None = None
     traceback: str | None = None
     resources: dict[str, float | int] = field(default_factory=dict)
+    weights: str | None = None
     exhibit: Exhibit | None = None
+    fitted: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the answers and the exhibit."""
-        content = asdict(replace(self, predicted=np.empty(0), exhibit=None))
-        del content["predicted"], content["exhibit"]
+        content = asdict(replace(self, predicted=np.empty(0), exhibit=None, fitted=None))
+        del content["predicted"], content["exhibit"], content["fitted"]
         return content
 
     @classmethod

@@ -26,7 +26,7 @@ def write_comparison(folder: Path, content: dict[str, Any]) -> None:
     for name in _TEXT_FRAMES:
         write_text(folder / f"{name}.csv", frames[name].to_csv(index=False, lineterminator="\n"))
     _write_predictions(folder, frames["predictions"])
-    _write_splits(folder, content["splits"])
+    _write_splits(folder, content["splits"], content["groups"])
     _write_images(folder, content["gallery"], content["splits"])
     for name in frames["pipelines"]["name"]:
         write_exhibit(folder, name, content["exhibits"].get(name))
@@ -75,7 +75,7 @@ def read_comparison(folder: Path) -> dict[str, Any]:
         return {
             **{key: top[key] for key in ("dataset", "protocol", "environment")},
             "frames": frames,
-            "splits": _read_splits(folder),
+            **_read_splits(folder),
             "gallery": _read_images(folder),
             "exhibits": _read_exhibits(folder, frames["pipelines"]["name"]),
         }
@@ -122,8 +122,8 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     # Text is never guessed at: a pipeline may be called "NA", a message may be empty.
     empty = {key: [""] for key in numeric}
     frame = pd.read_csv(path, dtype={**numeric, **text}, keep_default_na=False, na_values=empty)
-    if name == "pipelines":
-        frame["error"] = frame["error"].astype(object).mask(frame["error"] == "", None)
+    for column in (column for column, kind in columns.items() if kind == "object" and column in frame):
+        frame[column] = frame[column].astype(object).mask(frame[column] == "", None)
     return tidy(name, frame)
 
 
@@ -156,18 +156,19 @@ def _read_predictions(folder: Path) -> pd.DataFrame:
     return tidy("predictions", columns)
 
 
-def _write_splits(folder: Path, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def _write_splits(folder: Path, splits: list[tuple[np.ndarray, np.ndarray]], groups: np.ndarray | None) -> None:
     named = {
         f"{what}_{number}": part
         for number, pair in enumerate(splits)
         for what, part in zip(("train", "test"), pair, strict=True)
     }
-    write_arrays(folder / "splits.npz", **named)
+    write_arrays(folder / "splits.npz", **named, **({} if groups is None else {"groups": groups}))
 
 
-def _read_splits(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+def _read_splits(folder: Path) -> dict[str, Any]:
     arrays = read_arrays(folder / "splits.npz")
-    return [(arrays[f"train_{number}"], arrays[f"test_{number}"]) for number in range(len(arrays) // 2)]
+    pairs = [(arrays[f"train_{number}"], arrays[f"test_{number}"]) for number in range(len(arrays) // 2)]
+    return {"splits": pairs, "groups": arrays.get("groups")}
 
 
 def _write_images(folder: Path, gallery: Gallery, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:

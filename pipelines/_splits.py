@@ -2,30 +2,46 @@
 
 import hashlib
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from ._groups import check_together, groups_text
 from ._material import Material
 
 Split = tuple[np.ndarray, np.ndarray]
 
 
-def make_splits(cv: Any, material: Material, random_state: int | None) -> tuple[list[Split], str]:
+def make_splits(
+    cv: Any, material: Material, random_state: int | None, groups: np.ndarray | None = None, repeats: int = 1
+) -> tuple[list[Split], str]:
     """Return the index arrays of every split and one line that says how they were made.
 
     Parameters
     ----------
     cv : int, splitter, iterable of (train, test), or "official"
         As in `compare`.
+    groups : ndarray of shape (n_images,), optional
+        What must stay on one side of every split has the same number.
+    repeats : int
+        How many times folds are drawn; with anything else than a number of folds, 1.
     """
+    folded = isinstance(cv, numbers.Integral) and not isinstance(cv, bool)
+    if repeats != 1 and not folded:
+        raise ValueError(
+            f"`repeats` draws folds several times and goes with a number of folds as `cv`; got {cv!r}. Splitters have "
+            "numbers of splits of their own"
+        )
     if isinstance(cv, str):
         splits, text = _official(cv, material), "official split of the data set"
-    elif isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
-        splits, text = _folds(int(cv), material, random_state)
+    elif folded:
+        splits, text = _folds(int(cv), material, random_state, groups, repeats)
     elif hasattr(cv, "split"):
-        splits = list(cv.split(np.zeros(len(material.labels)), material.labels))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # it is looked at below
+            splits = list(cv.split(np.zeros(len(material.labels)), material.labels, groups))
         text = " ".join(repr(cv).split())
     else:
         try:
@@ -37,7 +53,11 @@ def make_splits(cv: Any, material: Material, random_state: int | None) -> tuple[
         text = f"{len(splits)} given splits"
     if not splits:
         raise ValueError("`cv` must make at least one split; it made none")
-    return [_checked(number, split, material) for number, split in enumerate(splits)], text
+    checked = [_checked(number, split, material) for number, split in enumerate(splits)]
+    if groups is not None:
+        check_together(checked, groups)
+        text = f"{text}, {groups_text(groups)}"
+    return checked, text
 
 
 def digest_of(split: Split) -> str:
@@ -48,7 +68,9 @@ def digest_of(split: Split) -> str:
     return digest.hexdigest()
 
 
-def _folds(n_folds: int, material: Material, random_state: int | None) -> tuple[list[Split], str]:
+def _folds(
+    n_folds: int, material: Material, random_state: int | None, groups: np.ndarray | None, repeats: int
+) -> tuple[list[Split], str]:
     if n_folds < 2:
         raise ValueError(
             f"`cv` must be at least 2 folds; got {n_folds}. One fixed split can be given as [(train, test)]"
@@ -62,9 +84,14 @@ def _folds(n_folds: int, material: Material, random_state: int | None) -> tuple[
             f"class {str(names[rare])!r} has {counts[rare]} images, fewer than the {n_folds} folds asked for{more}. "
             f"Use cv={max(counts[rare], 2)} or fewer, leave the class out, or add images"
         )
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
-    text = f"{n_folds} stratified folds, shuffled (random_state={random_state})"
-    return list(splitter.split(np.zeros(len(material.names)), material.names)), text
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splits: list[Split] = []
+    for repeat in range(repeats):  # the first is what one repeat gives, so that a run can be gone on with
+        seed = None if random_state is None else random_state + repeat
+        splitter = kind(n_folds, shuffle=True, random_state=seed)
+        splits += splitter.split(np.zeros(len(material.names)), material.names, groups)
+    times = "" if repeats == 1 else f", drawn {repeats} times"
+    return splits, f"{n_folds} stratified folds{times}, shuffled (random_state={random_state})"
 
 
 def _official(cv: str, material: Material) -> list[Split]:

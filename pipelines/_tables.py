@@ -15,8 +15,8 @@ def write_tables(path: Path, tables: dict[str, pd.DataFrame], **rest: Any) -> No
     write_json(path, {**content, **rest})
 
 
-def read_tables(path: Path, what: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return what `write_tables` wrote, with those of *names* as data frames.
+def read_tables(path: Path, what: str, names: tuple[str, ...], newer: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what `write_tables` wrote, with those of *names* as data frames; *newer* ones where they are there.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read_tables(path: Path, what: str, names: tuple[str, ...]) -> dict[str, Any]
         raise FileNotFoundError(f"{path.parent} holds no {what}: there is no {path.name} in it")
     try:
         content = json.loads(path.read_text("utf-8"))
-        for name in names:
+        for name in (*names, *(name for name in newer if name in content)):
             rows, columns = content[name]["rows"], content[name]["columns"]
             content[name] = pd.DataFrame(rows, columns=columns)
             if "error" in columns:  # None, where all went well, is to stay None

@@ -1,7 +1,6 @@
 """What a `CNNClassifier` is trained on: decoded images, checked labels, weights, and how pixels are standardised."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from torch.utils.data import Dataset
 
 from eyecraft.data import image_key, read_image
-from eyecraft.features._timing import add_seconds
+from eyecraft.features._timing import add_seconds, now
 from eyecraft.features.learned.preprocessing import Preprocessing
 
 from ._losses import Targets
@@ -86,14 +85,14 @@ class Images(Dataset[Any]):
 
     def decode(self, indices: Sequence[int]) -> torch.Tensor:
         """Return images as a uint8 tensor (n, channels, height, width)."""
-        start = time.perf_counter()
+        start = now()
         n_jobs = min(effective_n_jobs(self.n_jobs), len(indices))
         if n_jobs > 1:
             pixels = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(self._read)(i) for i in indices)
         else:
             pixels = [self._read(i) for i in indices]
         stack = torch.from_numpy(np.stack(pixels))
-        add_seconds("decode", time.perf_counter() - start)
+        add_seconds("decode", now() - start)
         return stack[:, None] if self.color == "gray" else stack.permute(0, 3, 1, 2)
 
     def _read(self, index: int) -> np.ndarray:

@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
+from eyecraft.features._checks import check_whole
 from eyecraft.features._progress import progress
 
 from . import _environment
+from ._decoding import Decoding
 from ._entries import Entry, make_entries
 from ._frames import make_frames
 from ._gallery import Gallery
+from ._groups import resolve_groups
 from ._material import Material, gather
 from ._measure import Task, failed, measure, measure_elsewhere, runs_in_parallel
 from ._peaks import largest_of, peak_gpu_memory, peak_memory
+from ._pricing import with_prices
 from ._rows import Row
 from ._run_folder import RunFolder
 from ._scoring import Scorer, digests, resolve
@@ -37,6 +41,8 @@ def compare(
     y: Any = None,
     *,
     cv: Any = 5,
+    repeats: int = 1,
+    groups: Any = None,
     scoring: Any = ("accuracy", "balanced_accuracy"),
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -62,6 +68,12 @@ def compare(
     cv : int, splitter, iterable of (train, test), or "official"
         A number means stratified folds, shuffled with *random_state*; "official" is the data set's own split. Every
         pipeline sees the same indices.
+    repeats : int, default=1
+        How many times folds are drawn, each time otherwise; for *cv* given as a number.
+    groups : "copies" or array of shape (n_images,), optional
+        Images that stay on one side of every split: "copies" finds near duplicates (see
+        `eyecraft.data.near_duplicates`), an array has the same value for what belongs together. Splits that tear a
+        group apart, such as an official one, are refused.
     scoring : str, callable, or list or mapping of them
         Names of scikit-learn scorers or ``scorer(estimator, X, y)``. Accuracy and balanced accuracy (mean over the
         classes in the test part of each class's accuracy) are always there.
@@ -114,7 +126,9 @@ def compare(
     """
     metrics = resolve(scoring)
     material = gather(X, y, dataset)
-    splits, cv_text = make_splits(cv, material, random_state)
+    check_whole("repeats", repeats, at_least=1)
+    together = resolve_groups(groups, material, n_jobs)
+    splits, cv_text = make_splits(cv, material, random_state, together, repeats)
     small = _any_recipe(pipelines) and material.is_small()
     settings = {"small": small, "random_state": random_state, "device": device, "weights_dir": weights_dir}
     entries = make_entries(pipelines, **settings, store=store)
@@ -127,7 +141,7 @@ def compare(
         "random_state": random_state,
         "command": command,
     }
-    run = _Run(entries, material, splits, metrics, protocol, n_jobs)
+    run = _Run(entries, material, splits, metrics, protocol, n_jobs, together)
     if out is None:
         return run.work(None)
     with RunFolder(out) as folder:
@@ -150,10 +164,12 @@ class _Run:
     metrics: dict[str, Scorer | None]
     protocol: dict[str, Any]
     n_jobs: int | None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self._digests = digests(self.metrics)
         self._rows: dict[tuple[str, int], Row] = {}
+        self._decoding = Decoding()
 
     def manifest(self) -> dict[str, Any]:
         """Return what a folder's rows must have in common."""
@@ -220,8 +236,9 @@ class _Run:
         if effective_n_jobs(self.n_jobs) > 1 and runs_in_parallel(entry.estimator, extractors, images):
             rows = self._in_processes(tasks)
         else:
+            tasks.sort(key=lambda task: task.row.split == 0)  # priced when it is done, so it is done last
             rows = (measure(task.with_threads(self.n_jobs), images, self.material.labels) for task in tasks)
-        for row in rows:
+        for row in with_prices(rows, images, self.splits[0][1], self._decoding):
             row.peak_memory = largest_of(row.peak_memory, peak())
             row.gpu_memory = largest_of(row.gpu_memory, on_gpu)
             yield row
@@ -255,6 +272,7 @@ class _Run:
             protocol=self.protocol,
             environment=_environment.describe(),
             splits=self.splits,
+            groups=self.groups,
             gallery=Gallery(self.material.images),
             exhibits={row.pipeline: row.exhibit for row in self._rows.values() if row.exhibit is not None},
         )

@@ -25,10 +25,11 @@ class Comparison:
     Attributes
     ----------
     pipelines : DataFrame
-        One row per pipeline, in the order given: ``name, kind`` ("hand-crafted" or "learned"), ``title, citation,
-        parameters, n_features`` (numbers per image that the classifier gets; missing for networks), ``peak_memory``
-        (bytes; the largest resident memory of the whole process while the pipeline ran, so it includes the
-        interpreter and whatever was loaded before) and ``error`` (None if all went well).
+        One row per pipeline, in the order given: ``name, kind`` ("hand-crafted", "learned", or "other" where no
+        features of either kind are known to be inside), ``title, citation, parameters, n_features`` (numbers per image
+        that the classifier gets; missing for networks), ``peak_memory`` (bytes; the largest resident memory of the
+        whole process while the pipeline ran, so it includes the interpreter and whatever was loaded before), ``error``
+        (None if all went well) and ``weights`` (digest of the frozen networks inside; None where there are none).
     scores : DataFrame
         ``pipeline, split, metric, value``.
     predictions : DataFrame
@@ -47,11 +48,14 @@ class Comparison:
         What it takes to put a pipeline to use, measured in a pass of its own on up to 32 test images of the first
         split: on one thread, without the feature store. One row per pipeline; what could not be measured is missing.
 
+        Seconds are the processor's, or the wall's for pipelines that mostly wait (for a GPU, say).
+
         - ``cold_seconds``: from a pickled pipeline in memory to the answer for one image, network weights read and
           prepared anew; libraries are imported and kernels compiled by then. Of these ``cold_decode, cold_extract`` and
           ``cold_rest``.
         - ``warm_seconds``: per image, ``n_images`` of them at once; of these ``warm_decode, warm_extract,
-          warm_predict`` (all that is left). ``single_seconds``: one image at a time, median.
+          warm_predict`` (all that is left), the shortest of some runs. ``warm_wall``: the same by the clock on the
+          wall, longer where the machine was busy with other work. ``single_seconds``: one image at a time, median.
         - ``answer_memory``: bytes the fitted pipeline takes and those the process grew by while a copy came up and
           answered for ``n_images`` at once; what was there before, such as libraries, is not counted.
         - ``gpu_memory``: bytes, largest sum of torch's tensors on one GPU, training included.
@@ -65,9 +69,12 @@ class Comparison:
     protocol : dict
         ``cv`` (in words), ``n_splits, train_sizes, test_sizes, metrics, random_state, command``.
     environment : dict
-        ``date, python, os, cpu, cores, memory, gpu, versions``.
+        ``date, python, os, cpu, cores, memory, gpu, versions``; ``source`` (digest of eyecraft's own code);
+        ``directory`` and ``weights`` (working directory, and EYECRAFT_WEIGHTS or None).
     splits : list of (train, test)
         Index arrays into the images.
+    groups : ndarray of shape (n_images,) or None
+        What was kept on one side of every split has the same number; None where nothing was.
     exhibits : dict of str to Exhibit
         By pipeline, what reports show of it, from the pipeline fitted on the first split: `words` (of bags), `sights`
         (what it sees of test images), `training` (of networks); each None where there is nothing.
@@ -86,6 +93,7 @@ class Comparison:
     gallery: Gallery
     exhibits: dict[str, Exhibit] = field(default_factory=dict)
     resources: pd.DataFrame = field(default_factory=lambda: tidy("resources", []))
+    groups: np.ndarray | None = None
 
     def image(self, position: int) -> np.ndarray | None:
         """Return a thumbnail of the image at a position.
@@ -178,7 +186,7 @@ class Comparison:
 
     def _content(self) -> dict[str, Any]:
         frames = ("pipelines", "scores", "predictions", "seconds", "costs", "errors", "resources")
-        rest = ("dataset", "protocol", "environment", "splits", "gallery", "exhibits")
+        rest = ("dataset", "protocol", "environment", "splits", "groups", "gallery", "exhibits")
         return {
             "frames": {name: getattr(self, name) for name in frames},
             **{name: getattr(self, name) for name in rest},

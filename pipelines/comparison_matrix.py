@@ -12,7 +12,7 @@ from eyecraft.features._checks import check_choice
 
 from ._files import slug, write_json, write_text
 from .comparison import Comparison
-from .ranking import Ranking, different, mean_scores, ranking_of
+from .ranking import Ranking, different, mean_scores, ranking_of, unlike
 
 MATRIX_FILE = "matrix.json"
 UNFINISHED = "not finished; repeat the same command and it goes on from there"
@@ -113,7 +113,9 @@ class ComparisonMatrix:
                 f"ranks need at least 2 pipelines with a score on every data set; {len(scores)} of "
                 f"{len(self.pipelines)} have one. Their errors are in `table()`"
             )
-        return ranking_of(scores.T, metric, alpha)
+        return ranking_of(
+            scores.T, metric, alpha, unlike({name: self.comparisons[name] for name in scores}, scores.index)
+        )
 
     def unranked(self, metric: str | None = None) -> list[str]:
         """Return the pipelines that lack a score on one of the data sets that have any."""

@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from eyecraft.features._checks import check_choice, check_number, check_whole
+from eyecraft.features._checks import check_choice, check_number
 
 from . import _environment
 from ._entries import make_entries
+from ._groups import resolve_groups
 from ._learning_crossings import CROSSING_COLUMNS, crossing_row, find_crossing
 from ._learning_files import begin_anew
 from ._learning_run import Run, make_plan
@@ -32,7 +33,8 @@ class LearningCurves:
     Attributes
     ----------
     pipelines : DataFrame
-        ``name, kind`` ("hand-crafted" or "learned"), ``title, citation, parameters, error`` (None if all went well).
+        ``name, kind`` ("hand-crafted", "learned" or "other"), ``title, citation, parameters, error`` (None if all went
+        well).
     scores : DataFrame
         ``pipeline, size`` (training images per class), ``split, n_train, n_test`` (images), ``metric, value,
         fit_seconds`` (of what follows the features that were computed beforehand).
@@ -41,8 +43,8 @@ class LearningCurves:
     dataset : dict
         As `Comparison.dataset`.
     protocol : dict
-        ``sizes, n_test`` (per class, at most), ``n_splits, test_sizes`` (images per split), ``metrics, random_state,
-        command``.
+        ``sizes, n_test`` (per class, at most), ``n_splits, test_sizes`` (images per split), ``test_per_class`` (the
+        fewest and the most, over classes and splits), ``metrics, random_state, command``.
     environment : dict
         As `Comparison.environment`.
     """
@@ -87,8 +89,6 @@ class LearningCurves:
         *,
         pairs: Sequence[tuple[str, str]] | None = None,
         confidence: float = 0.95,
-        n_resamples: int = 2000,
-        random_state: int | None = 0,
     ) -> pd.DataFrame:
         """Say from how many training images per class on one pipeline is ahead of another for good.
 
@@ -99,19 +99,15 @@ class LearningCurves:
             Which pipelines; by default every hand-crafted one with every learned one.
         confidence : float, default=0.95
             Coverage of the interval.
-        n_resamples : int, default=2000
-            Resamples of the splits, drawn with replacement.
-        random_state : int, optional
-            Seed of the resamples.
 
         Returns
         -------
         frame : DataFrame
             One row per pair: ``first, second, leader`` (at the largest size both were measured at; missing if level),
             ``leader_at_smallest, size`` (training images per class at which the leader takes the lead for good;
-            missing if the curves do not cross inside the sizes measured), ``low, high`` (percentile interval; 0 means
-            below the smallest size, infinity above the largest; missing with a single split), ``share`` (of the
-            resamples that cross inside the sizes), ``n_crossings, n_splits`` and ``sentence``.
+            missing if it leads at every size measured), ``low, high`` (interval: from where it is no longer clearly
+            behind to where it is clearly ahead; 0 means below the smallest size, infinity above the largest; missing
+            with a single split), ``n_crossings, n_splits`` and ``sentence``.
 
         Raises
         ------
@@ -121,12 +117,13 @@ class LearningCurves:
         Notes
         -----
         1. Between two sizes the mean difference is taken to be linear in the logarithm of the size.
-        2. The splits share images, so that the interval is somewhat too narrow; with fewer than about 5 splits it is
-           a rough guess.
+        2. The interval holds the sizes at which the corrected t interval of the difference contains 0 (Nadeau & Bengio
+           2003). What the splits share is the test images that two of them have in common, at all sizes: with N images
+           of which n are tested on, ``n / (N - n)`` takes the place of the ratio of test to training images.
+           ``benchmarks/crossings.py`` measures how often it holds the truth.
         """
         self._check_metric(metric)
         check_number("confidence", confidence, above=0, at_most=0.9999)
-        check_whole("n_resamples", n_resamples, at_least=100)
         kinds = self._kinds()
         names = list(self.pipelines["name"])
         if pairs is None:
@@ -141,9 +138,7 @@ class LearningCurves:
             sizes, differences = _differences(table, first, second)
             crossing = None
             if len(sizes) > 1 and len(differences):
-                crossing = find_crossing(
-                    sizes, differences, n_resamples=n_resamples, confidence=confidence, random_state=random_state
-                )
+                crossing = find_crossing(sizes, differences, confidence=confidence, ratio=self._shared())
             rows.append(crossing_row(first, second, crossing, sizes, len(differences), confidence))
         return pd.DataFrame(rows, columns=CROSSING_COLUMNS)
 
@@ -169,6 +164,13 @@ class LearningCurves:
 
     def _kinds(self) -> dict[str, str]:
         return dict(zip(self.pipelines["name"], self.pipelines["kind"], strict=True))
+
+    def _shared(self) -> float:
+        """Return test images over all others: the share that two draws have in common, as a ratio."""
+        largest = self.scores[self.scores["size"] == self.scores["size"].max()]
+        n_train, n_test = float(largest["n_train"].mean()), float(largest["n_test"].mean())
+        others = float(self.dataset.get("n_images") or 0) - n_test
+        return n_test / max(others, n_train)
 
     def _check_metric(self, metric: str) -> None:
         check_choice("metric", metric, self.protocol["metrics"])
@@ -202,6 +204,7 @@ def learning_curves(
     sizes: Sequence[int] | None = None,
     n_test: int | None = 50,
     n_splits: int = 10,
+    groups: Any = None,
     scoring: Any = "balanced_accuracy",
     random_state: int | None = 0,
     out: str | os.PathLike[str] | None = None,
@@ -226,14 +229,16 @@ def learning_curves(
     y : array of shape (n_images,), optional
         Class labels; a `Dataset` brings its own.
     sizes : sequence of int, optional
-        Training images per class; by default those of 1, 2, 5, 10, 15, 30, 60, 120, 250, ... that are smaller than the
-        smallest class.
+        Training images per class; by default those of 1, 2, 5, 10, 15, 30, 60, 120, 250, ... that leave 5 images of
+        the smallest class to test on, or a quarter of them.
     n_test : int or None, default=50
         Test images per class, at most; None takes all that are left.
     n_splits : int, default=10
         Draws of training and test images. With a single one there are no bands and no intervals.
     scoring : str, callable, or list or mapping of them
         As for `compare`; accuracy and balanced accuracy are always there.
+    groups : "copies" or array of shape (n_images,), optional
+        As for `compare`: no test image belongs to the group of a training image.
     random_state : int, optional
         Seed of the draws, and of recipes given by name.
     out : path, optional
@@ -261,7 +266,8 @@ def learning_curves(
     -----
     Features that need no training are computed once for all sizes and splits: through the feature store of the
     extractor, or else in memory (then at most 4 bytes times images times features). Bags of visual words and networks
-    learn from the training images and are fitted anew at each point.
+    learn from the training images and are fitted anew at each point; descriptors of a bag that begins a pipeline are
+    computed once as well if they fit into a quarter of the free memory.
 
     Examples
     --------
@@ -278,7 +284,8 @@ def learning_curves(
     """
     metrics = resolve(scoring)
     material = gather(X, y, dataset)
-    plan = make_plan(material, sizes, n_test, n_splits, random_state)
+    together = resolve_groups(groups, material, n_jobs)
+    plan = make_plan(material, sizes, n_test, n_splits, random_state, together)
     settings = {"small": material.is_small(), "random_state": random_state, "device": device}
     entries = make_entries(pipelines, **settings, weights_dir=weights_dir, store=store)
     protocol = {
@@ -286,6 +293,7 @@ def learning_curves(
         "n_test": n_test,
         "n_splits": n_splits,
         "test_sizes": [len(split[plan.sizes[-1]][1]) for split in plan.splits],
+        "test_per_class": plan.test_per_class(material.names),
         "metrics": list(metrics),
         "random_state": random_state,
         "command": command,

@@ -39,6 +39,9 @@ class Ranking:
     pairs : DataFrame
         ``first, second`` (the first ranks better or as well), ``rank_difference, p_nemenyi, p_wilcoxon, p_holm``
         (Wilcoxon's, adjusted over pairs).
+    unlike : tuple of str
+        Pipelines whose parameters are not the same on all data sets: recipes choose other ones for small images, and
+        what is ranked then is the recipe.
     """
 
     metric: str
@@ -49,6 +52,7 @@ class Ranking:
     friedman_p: float | None
     critical_difference: float
     pairs: pd.DataFrame
+    unlike: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Return ``pipeline, average_rank, mean_score, n_first`` (data sets where it is best or level), best first."""
@@ -109,8 +113,12 @@ class Ranking:
 
     def sentence(self) -> str:
         """Say in plain words what the ranks show."""
-        n_datasets, best = len(self.ranks), self.frame().iloc[0]
-        text = f"{best['pipeline']} has the best average rank ({best['average_rank']:.2f} over {n_datasets} data sets)"
+        n_datasets, table = len(self.ranks), self.frame()
+        average = table["average_rank"]
+        best = table.loc[(average - average.min()).abs() < 1e-9, "pipeline"].tolist()
+        names = " and ".join(filter(None, [", ".join(best[:-1]), best[-1]]))
+        have = "has the best" if len(best) == 1 else "share the best"
+        text = f"{names} {have} average rank ({average.min():.2f} over {n_datasets} data sets)"
         if self.friedman_p is None:
             p = self.pairs["p_wilcoxon"].iloc[0]
             text += f"; Wilcoxon's p is {p:.2g}, {'more' if p <= self.alpha else 'not more'} than chance"
@@ -123,6 +131,8 @@ class Ranking:
             )
         if n_datasets < _FEWEST:
             text += f"; with {n_datasets} data sets Wilcoxon's p cannot fall below {2.0 ** (1 - n_datasets):g}"
+        if self.unlike:
+            text += f"; not the same parameters on all data sets: {', '.join(self.unlike)}"
         return f"{text}."
 
     def __repr__(self) -> str:
@@ -176,10 +186,19 @@ def rank(
     metric = next(iter(named.values())).protocol["metrics"][0] if metric is None else metric
     scores = pd.DataFrame({name: mean_scores(name, each, metric) for name, each in named.items()}).T
     _check_complete(scores)
-    return ranking_of(scores, metric, alpha)
+    return ranking_of(scores, metric, alpha, unlike(named, scores))
 
 
-def ranking_of(scores: pd.DataFrame, metric: str, alpha: float) -> Ranking:
+def unlike(named: "Mapping[str, Comparison]", names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the pipelines whose parameters are not the same in all comparisons."""
+    told: dict[str, set[str]] = {}
+    for comparison in named.values():
+        for name, parameters in zip(comparison.pipelines["name"], comparison.pipelines["parameters"], strict=True):
+            told.setdefault(str(name), set()).add(str(parameters))
+    return tuple(str(name) for name in names if len(told.get(str(name), ())) > 1)
+
+
+def ranking_of(scores: pd.DataFrame, metric: str, alpha: float, differing: tuple[str, ...] = ()) -> Ranking:
     """Return the ranking of a complete table of scores, a row per data set and a column per pipeline."""
     n_datasets, n_pipelines = scores.shape
     ranks = scores.round(_DIGITS).rank(axis=1, ascending=False)
@@ -193,7 +212,7 @@ def ranking_of(scores: pd.DataFrame, metric: str, alpha: float) -> Ranking:
     pairs["p_wilcoxon"] = [_wilcoxon(scores[one] - scores[two]) for one, two in zip(*_sides(pairs), strict=True)]
     pairs["p_holm"], _ = holm(pairs["p_wilcoxon"].to_numpy())
     statistic, p = _friedman(scores.round(_DIGITS)) if n_pipelines > 2 else (None, None)
-    return Ranking(metric, alpha, scores, ranks, statistic, p, critical, pairs)
+    return Ranking(metric, alpha, scores, ranks, statistic, p, critical, pairs, differing)
 
 
 def _sides(pairs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,13 +18,15 @@ from . import _environment
 from ._entries import Entry, make_entries
 from ._material import Material, gather
 from ._perturb import PERTURBATIONS, perturb
-from ._perturb_run import CLEAN, Answers, area, ask, scores_of
+from ._perturb_run import CLEAN, Answers, ask, scores_of
+from ._robustness_areas import Areas, packed
 from ._tables import read_tables, write_tables
 
 __all__ = ["Robustness", "perturb", "robustness"]
 
 _FILE = "robustness.json"
 _TABLES = ("pipelines", "scores", "errors")
+_ANSWERS = ["pipeline", "perturbation", "step", "right"]
 _METRICS = ("accuracy", "balanced_accuracy")
 _SHOWN = 5
 
@@ -36,16 +38,20 @@ class Robustness:
     Attributes
     ----------
     pipelines : DataFrame
-        ``name, kind`` ("hand-crafted" or "learned") and ``error`` (the first one, None if all went well).
+        ``name, kind`` ("hand-crafted", "learned" or "other") and ``error`` (the first one, None if all went well).
     scores : DataFrame
         ``pipeline, perturbation, step`` (0 is the image as it is), ``level, unit, metric`` ("accuracy",
         "balanced_accuracy"), ``value, standard_error`` (binomial) and ``n_images``.
     errors : DataFrame
         ``pipeline, perturbation, level, error, traceback``; the perturbation of images as they are is "".
+    answers : DataFrame
+        ``pipeline, perturbation, step, right``: which images were answered rightly, in bits as hexadecimal digits.
+        Empty in files of older versions.
     dataset : dict
         As `Comparison.dataset`.
     protocol : dict
-        ``levels`` (by perturbation), ``random_state, notes`` (such as classes that no test image shows).
+        ``levels`` (by perturbation), ``random_state, notes`` (such as classes that no test image shows), ``chance``
+        (what guessing gets) and ``labels`` (the class of each image, as numbers).
     environment : dict
         As `Comparison.environment`.
     """
@@ -56,6 +62,7 @@ class Robustness:
     dataset: dict[str, Any]
     protocol: dict[str, Any]
     environment: dict[str, Any]
+    answers: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_ANSWERS))
 
     def frame(self, metric: str = "balanced_accuracy") -> pd.DataFrame:
         """Return the curves: one row per pipeline, perturbation and level.
@@ -67,20 +74,21 @@ class Robustness:
         Returns
         -------
         frame : DataFrame
-            ``pipeline, kind, perturbation, step, level, unit, value, standard_error, kept`` (share of the score on
-            images as they are).
+            ``pipeline, kind, perturbation, step, level, unit, value, standard_error, kept`` (share of what was above
+            chance on images as they are).
         """
         check_choice("metric", metric, _METRICS)
         table = self.scores[self.scores["metric"] == metric].drop(columns=["metric", "n_images"])
         kinds = dict(zip(self.pipelines["name"], self.pipelines["kind"], strict=True))
         table.insert(1, "kind", table["pipeline"].map(kinds))
         clean = table[table["step"] == 0].drop_duplicates("pipeline").set_index("pipeline")["value"]
-        base = table["pipeline"].map(clean).astype(float)
-        table["kept"] = table["value"] / base.where(base > 0)
+        chance = float(self.protocol.get("chance") or 0.0)
+        above = table["pipeline"].map(clean).astype(float) - chance
+        table["kept"] = (table["value"] - chance) / above.where(above > 0)
         return table.reset_index(drop=True)
 
     def areas(self, metric: str = "balanced_accuracy") -> pd.DataFrame:
-        """Return how much of its score each pipeline keeps: area under its curves, 1 = no loss.
+        """Return what is left of each pipeline's score under perturbations, and how much of it that is.
 
         Parameters
         ----------
@@ -89,39 +97,56 @@ class Robustness:
         Returns
         -------
         frame : DataFrame
-            One row per pipeline, most robust first: ``pipeline, kind, clean`` (score on images as they are), one
-            column per perturbation, and ``mean`` over these. Missing where the pipeline failed at a level, or scores
-            0 on images as they are.
+            One row per pipeline, highest ``score`` first: ``pipeline, kind, clean`` (score on images as they are),
+            ``score`` (mean under all perturbations) with its ``standard_error``, one column per perturbation (share
+            kept of what is above chance, 1 = no loss), ``mean`` over these with its ``mean_error``. Missing where the
+            pipeline failed at a level; shares also where it is not above chance on images as they are by two standard
+            errors; errors where the file was written by an older version.
 
         Notes
         -----
-        The curve is the score divided by the score on images as they are, over the levels equally spaced: the area
-        depends on which levels were asked for, and compares pipelines, not perturbations. A pipeline that is bad from
-        the start can lose little: read it together with ``clean``.
+        1. Scores are areas under the curve over the levels equally spaced: they depend on which levels were asked for,
+           and compare pipelines, not perturbations.
+        2. *Kept* is ``(score - chance) / (clean - chance)``, chance being one over the number of classes. A pipeline
+           that starts low has little to lose: for a choice, look at ``score``.
+        3. Standard errors are those of drawing other test images; another training set would differ by more.
         """
-        curves = self.frame(metric)
-        kinds = list(self.protocol["levels"])
-        ordered = curves.sort_values("step", kind="stable")
-        clean = ordered[ordered["step"] == 0].drop_duplicates("pipeline").set_index("pipeline")["value"]
-        found = {
-            place: curve.to_numpy(float) for place, curve in ordered.groupby(["pipeline", "perturbation"])["value"]
-        }
+        found = self._areas(metric)
         rows = []
         for name, kind in zip(self.pipelines["name"], self.pipelines["kind"], strict=True):
-            row = {"pipeline": name, "kind": kind, "clean": float(clean.get(name, float("nan")))}
-            for one in kinds:
-                curve = found.get((name, one), ())
-                whole = len(curve) == len(self.protocol["levels"][one]) + 1
-                row[one] = area(curve) if whole else float("nan")
-            row["mean"] = float(np.mean([row[one] for one in kinds]))
-            rows.append(row)
-        table = pd.DataFrame(rows, columns=["pipeline", "kind", "clean", *kinds, "mean"])
-        return table.sort_values("mean", ascending=False, kind="stable", na_position="last", ignore_index=True)
+            parts = found.row(name)
+            row = {"pipeline": name, "kind": kind} | {column: part[0] for column, part in parts.items()}
+            rows.append(row | {"standard_error": parts["score"][1], "mean_error": parts["mean"][1]})
+        columns = ["pipeline", "kind", "clean", "score", "standard_error", *found.kinds, "mean", "mean_error"]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.sort_values("score", ascending=False, kind="stable", na_position="last", ignore_index=True)
+
+    def best(self, metric: str = "balanced_accuracy") -> dict[str, list[str]]:
+        """Return, for the columns of `areas`, the pipelines that no other is clearly ahead of.
+
+        Clearly is by more than 1.96 standard errors of the difference, over the same images. Nobody is named where all
+        are level.
+        """
+        found = self._areas(metric)
+        parts = {name: found.row(name) for name in self.pipelines["name"]}
+        best = {}
+        for column in ("clean", "score", *found.kinds, "mean"):
+            known = {name: part[column] for name, part in parts.items() if np.isfinite(part[column][0])}
+            top = max(known.values(), key=lambda one: one[0], default=None)
+            level = [name for name, one in known.items() if top is not None and not found.apart(top, one)]
+            best[column] = level if len(level) < len(known) else []
+        return best
+
+    def _areas(self, metric: str) -> Areas:
+        check_choice("metric", metric, _METRICS)
+        own = self.scores[self.scores["metric"] == metric]
+        by_class = metric == "balanced_accuracy"
+        return Areas(own, self.answers, self.protocol, float(self.protocol.get("chance") or 0.0), by_class=by_class)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write ``robustness.json`` into a folder; return the folder."""
         path = Path(folder)
-        tables = {name: getattr(self, name) for name in _TABLES}
+        tables = {name: getattr(self, name) for name in (*_TABLES, "answers")}
         rest = {"dataset": self.dataset, "protocol": self.protocol, "environment": self.environment}
         write_tables(path / _FILE, tables, **rest)
         return path
@@ -135,11 +160,14 @@ class Robustness:
         FileNotFoundError, ValueError
             There is no ``robustness.json``, or it is damaged.
         """
-        content = read_tables(Path(folder) / _FILE, "robustness scores", _TABLES)
-        return cls(**{name: content[name] for name in (*_TABLES, "dataset", "protocol", "environment")})
+        content = read_tables(Path(folder) / _FILE, "robustness scores", _TABLES, newer=("answers",))
+        wanted = (*_TABLES, "dataset", "protocol", "environment", "answers")
+        return cls(**{name: content[name] for name in wanted if name in content})
 
     def __repr__(self) -> str:
-        lines = [f"Robustness on {self.dataset['n_images']:,} images of {self.dataset['name']} (1 = no loss)"]
+        lines = [
+            f"Robustness on {self.dataset['n_images']:,} images of {self.dataset['name']} (shares kept; 1 = no loss)"
+        ]
         lines += self.protocol["notes"]
         for name, error in zip(self.pipelines["name"], self.pipelines["error"], strict=True):
             if error is not None:
@@ -209,7 +237,7 @@ def robustness(
     >>> fitted = make_pipeline(RawPixels(), LinearSVM()).fit(digits.images[:500], digits.labels[:500])
     >>> found = robustness({"pixels": fitted}, digits.subset(range(500, 600)), levels={"shift": [10, 30]})
     >>> found.areas()[["pipeline", "shift"]].round(1).to_numpy().tolist()
-    [['pixels', 0.6]]
+    [['pixels', 0.5]]
     """
     check_whole("random_state", random_state, at_least=0)
     chosen = _levels(perturbations, levels)
@@ -286,24 +314,28 @@ def _some(names: set[str]) -> str:
 
 def _result(answers: Answers, entries: list[Entry], material: Material, protocol: dict[str, Any]) -> Robustness:
     """Lay the answers out as frames."""
-    scores = []
+    scores, rights = [], []
     for entry in entries:
         for kind, levels in protocol["levels"].items():
             one = PERTURBATIONS[kind]
             for step, level in enumerate([one.neutral, *levels]):
                 predicted = answers.predicted.get((entry.name, (kind, level) if step else CLEAN))
+                if predicted:
+                    rights.append((entry.name, kind, step, packed(material.names == np.array(predicted))))
                 for metric, found in scores_of(material.names, predicted).items() if predicted else ():
                     place = (entry.name, kind, step, float(level), one.unit)
                     scores.append((*place, metric, *found, len(material.names)))
     columns = ["pipeline", "perturbation", "step", "level", "unit", "metric", "value", "standard_error", "n_images"]
     errors = [(name, kind, level, *texts) for (name, (kind, level)), texts in answers.errors.items()]
+    names, codes = np.unique(material.names, return_inverse=True)
     failed = {name: text for name, _, _, text, _ in reversed(errors)}
     pipelines = [(entry.name, entry.kind, failed.get(entry.name)) for entry in entries]
     return Robustness(
         pipelines=pd.DataFrame(pipelines, columns=["name", "kind", "error"], dtype=object),
         scores=pd.DataFrame(scores, columns=columns),
         errors=pd.DataFrame(errors, columns=["pipeline", "perturbation", "level", "error", "traceback"]),
+        answers=pd.DataFrame(rights, columns=_ANSWERS),
         dataset=material.description,
-        protocol=protocol,
+        protocol={**protocol, "chance": 1 / len(names), "labels": codes.tolist()},
         environment=_environment.describe(),
     )

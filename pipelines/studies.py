@@ -134,6 +134,7 @@ def study(
     weights_dir: str | os.PathLike[str] | None = None,
     store: Any = "default",
     command: str | None = None,
+    on_done: Callable[[], object] | None = None,
 ) -> Studies:
     """Study the pipelines of a finished comparison further, on the same images.
 
@@ -166,6 +167,8 @@ def study(
         Threads that read images and extract features.
     device, weights_dir, store, command : optional
         As for `compare`.
+    on_done : callable, optional
+        Called after each study but the last, with *out* holding it: what is known can be shown while the next one runs.
 
     Returns
     -------
@@ -211,23 +214,36 @@ def study(
     if overwrite and root is not None:
         shutil.rmtree(root, ignore_errors=True)
     found = Studies() if out is None else Studies.load(out, comparison)
+    left = sum((checks and found.checks is None, label_errors and "judge" not in found.settings))
+    left += learning_curves + robustness
     looked, told, doubts = found.checks, dict(found.settings), found.label_errors
+
+    def done() -> None:
+        nonlocal left
+        left -= 1
+        if left > 0 and on_done is not None:
+            on_done()
+
     if checks and looked is None:
         looked, likeness = look_over(X, material, comparison, n_jobs)
         told |= likeness
         if root is not None:
             write_checks(root / _CHECKS, looked, likeness, _fingerprint(comparison))
+        done()
     if label_errors and "judge" not in told:
         judge = _best(comparison, entries)
-        doubts, told["judge"] = doubted_labels(judge, material, n_jobs, seed), judge.name
+        doubts, told["judge"] = doubted_labels(judge, material, n_jobs, seed, comparison.groups), judge.name
         if root is not None:
             write_doubts(root / _DOUBTS, doubts, judge.name, _fingerprint(comparison))
+        done()
     curves, robust = found.learning_curves, found.robustness
     if learning_curves:
         folder = None if root is None else root / _CURVES
         options: dict[str, Any] = {"n_splits": n_splits, "n_jobs": n_jobs, "out": folder, "command": command}
+        options["groups"] = comparison.groups
         about = _about(comparison, X)
         curves = measure_curves(pipelines, X, y, scoring=_metrics(comparison), dataset=about, **options, **settings)
+        done()
     if robustness:
         folder = None if root is None else root / _ROBUSTNESS
         split = comparison.splits[0]

@@ -13,9 +13,14 @@ from ._format import DASH, bytes_text, missing, seconds_text
 STAGES = ("decode", "extract", "predict")
 
 _APART = (
-    "Measured in a pass of its own, after everything else, on up to 32 test images of the first split: one thread, no "
-    "stored features."
+    "Measured in a pass of its own, once all splits of a pipeline were done and while nothing else of the run was at "
+    "work, on {images} of the first split: seconds of the processor on one thread, no stored features. Decoding is "
+    "timed once for all pipelines that read pictures alike."
 )
+_BUSY = (
+    "The machine was busy meanwhile: by the clock on the wall, answers took up to {times:.1f} times as long ({name})."
+)
+_BUSY_FROM = 1.5  # times as long
 _BEFORE = "Decoding and extraction are timed when the features were first computed, so stored features do not flatter."
 
 Write = Callable[[Any], str]
@@ -123,7 +128,7 @@ def add_prices(rows: list[dict[str, Any]]) -> None:
     and what it means) and the row's ``cells`` (``title, value, text``; the same titles in all rows); and ``shares``,
     what share of an answer each of decode, extract and predict takes, in percent, or None.
     """
-    how = _APART if any(row["timed_apart"] for row in rows) else _BEFORE
+    how = _how_measured(rows)
     for key, title, columns, note in (
         ("time", "Time per image by stage", _TIME, how),
         ("needs", "What it takes to put it to use", _NEEDS, ""),
@@ -135,6 +140,26 @@ def add_prices(rows: list[dict[str, Any]]) -> None:
             row.setdefault("prices", {})[key] = {"title": title, "note": note, "terms": terms, "cells": cells}
     for row in rows:
         row["prices"]["shares"] = _shares(row)
+
+
+def _how_measured(rows: list[dict[str, Any]]) -> str:
+    """Return how the seconds came about, and whether other work on the machine may have got into them."""
+    apart = [row["resources"] for row in rows if row["timed_apart"]]
+    if not apart:
+        return _BEFORE
+    sizes = sorted({int(one["n_images"]) for one in apart if one["n_images"] is not None})
+    images = "up to 32 test images" if not sizes else f"{sizes[-1]} test images at once"
+    if len(sizes) > 1:
+        images += f" ({sizes[0]} at least, the slower a pipeline the fewer)"
+    text = _APART.format(images=images)
+    slower = {
+        row["name"]: row["resources"]["warm_wall"] / row["resources"]["warm_seconds"]
+        for row in rows
+        if row["resources"].get("warm_wall") and row["resources"]["warm_seconds"]
+    }
+    name = max(slower, key=lambda one: slower[one], default=None)
+    busy = name is not None and slower[name] > _BUSY_FROM
+    return f"{text} {_BUSY.format(times=slower[name], name=name)}" if busy else text
 
 
 def _shares(row: dict[str, Any]) -> list[float] | None:

@@ -11,6 +11,7 @@ from ._format import is_share, missing
 from ._matrix_answer import answer_matrix, tested_text
 from ._plain import plain
 from ._rows import collect_rows, split_count
+from ._run_record import collect_matrix_record
 from ._verdicts import collect_verdicts
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def collect_matrix(matrix: ComparisonMatrix, metric: str | None = None) -> dict[
         "unranked": matrix.unranked(metric) if matrix.comparisons else [],
         "changed": _changed(matrix.comparisons),
         "command": matrix.command,
+        "record": collect_matrix_record(matrix),
         "date": max((str(each.environment.get("date") or "") for each in matrix.comparisons.values()), default=""),
         "machines": sorted({str(each.environment.get("cpu") or "") for each in matrix.comparisons.values()}),
     }

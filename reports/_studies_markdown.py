@@ -7,13 +7,9 @@ from typing import Any
 from ._format import DASH, plural, score_text, spread_text
 from ._markup import folded, plain, table
 
-_KEPT = (
-    "Kept: the area under the curve, as a share of the score on untouched images; 100 % is no loss, the most robust is "
-    "bold."
-)
-_KEPT_ABOVE_CHANCE = (
-    "Under all: the mean score under all of these, ± standard error. Kept: the share of what lay above blind guessing "
-    "on untouched images; 100 % is no loss. Bold: no other is clearly ahead."
+_AREAS = (
+    "*Under all*: mean score over all perturbations and levels, with its standard error over test images. *Kept*: the "
+    "share of what is above guessing on untouched images; 100 % is no loss. Bold: no other is clearly ahead."
 )
 _MARKS = {"hand-crafted": "●", "learned": "◆"}
 
@@ -50,13 +46,15 @@ def robustness_section(c: dict[str, Any]) -> list[str]:
     if not robust:
         return []
     kinds = [chart["name"] for chart in robust["charts"]]
-    scored = bool(robust["areas"]) and "score" in robust["areas"][0]
-    head = ["Pipeline", "untouched", *(["under all"] if scored else []), "kept", *map(plain, kinds)]
+    metric = robust["metric"]
+    head = ["Pipeline", "untouched", "under all", "mean kept", *(f"{plain(kind)} kept" for kind in kinds)]
     cells = [
         [
             _named(row),
-            score_text(row["clean"], robust["metric"]),
-            *([_under_all(robust, row)] if scored else []),
+            score_text(row["clean"], metric),
+            _bold(
+                f"{score_text(row['score'], metric)} {spread_text(row['standard_error'], metric)}".strip(), robust, row
+            ),
             *(_kept(robust, row, column) for column in ("mean", *kinds)),
         ]
         for row in robust["areas"]
@@ -64,7 +62,7 @@ def robustness_section(c: dict[str, Any]) -> list[str]:
     blocks = [
         "## How robust?",
         f"**{plain(robust['lead'])}** {plain(robust['how'])}",
-        _KEPT_ABOVE_CHANCE if scored else _KEPT,
+        _AREAS,
         table(head, cells),
         *(plain(note) for note in robust["notes"]),
     ]
@@ -146,14 +144,13 @@ def _named(line: dict[str, Any]) -> str:
     return f"{_MARKS.get(line['kind'], '■')} {plain(line['name'])}"
 
 
-def _under_all(robust: dict[str, Any], row: dict[str, Any]) -> str:
-    text = f"{score_text(row['score'], robust['metric'])} {spread_text(row['standard_error'])}".strip()
-    return f"**{text}**" if row["name"] in robust["best"]["score"] else text
-
-
 def _kept(robust: dict[str, Any], row: dict[str, Any], column: str) -> str:
     text = score_text(row["mean"] if column == "mean" else row["kept"][column])
     return f"**{text}**" if row["name"] in robust["best"][column] else text
+
+
+def _bold(text: str, robust: dict[str, Any], row: dict[str, Any]) -> str:
+    return f"**{text}**" if row["name"] in robust["best"]["score"] else text
 
 
 def _failures(found: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyecraft.pipelines._perturb import PERTURBATIONS
 
-from ._format import missing, plural, score_text
+from ._format import missing, names_text, plural, score_text
 from ._plain import plain
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ def collect_robustness(robust: Robustness, metric: str) -> dict[str, Any] | None
     -------
     dict
         ``metric, how, lead`` (sentences), ``charts`` (one per perturbation: ``name, title, about, unit, levels`` with
-        the untouched image first, and ``lines`` of ``name, kind, steps, values``), ``areas`` (most robust first:
-        ``name, kind, clean, mean`` and ``kept`` by perturbation; 1 is no loss), ``best`` (the most robust by column),
+        the untouched image first, and ``lines`` of ``name, kind, steps, values``), ``areas`` (highest
+        ``score`` under perturbations first: ``name, kind, clean, score, standard_error``, and of what is above chance
+        the share ``kept`` by perturbation and its ``mean`` with ``mean_error``; 1 is no loss), ``best`` (by column,
+        those that no other is clearly ahead of),
         ``notes`` and ``failed`` (``name, error``).
     """
     metric = metric if metric in ("accuracy", "balanced_accuracy") else "balanced_accuracy"
@@ -32,13 +34,12 @@ def collect_robustness(robust: Robustness, metric: str) -> dict[str, Any] | None
         return None
     areas = _areas(robust, metric)
     kinds = [str(kind) for kind in robust.protocol["levels"]]
-    columns = ["mean", *kinds]
-    best = {column: _most(areas, column) for column in columns}
+    best = {column: names for column, names in robust.best(metric).items() if column != "clean"}
     charts = [_chart(frame[frame["perturbation"] == kind], kind) for kind in kinds]
     return {
         "metric": metric,
         "how": _how(robust),
-        "lead": _lead(areas, charts, kinds, metric),
+        "lead": _lead(areas, charts, kinds, metric, best["score"]),
         "charts": charts,
         "areas": areas,
         "best": best,
@@ -69,7 +70,10 @@ def _areas(robust: Robustness, metric: str) -> list[dict[str, Any]]:
             "name": str(row["pipeline"]),
             "kind": str(row["kind"]),
             "clean": plain(row["clean"]),
+            "score": plain(row["score"]),
+            "standard_error": plain(row["standard_error"]),
             "mean": plain(row["mean"]),
+            "mean_error": plain(row["mean_error"]),
             "kept": {str(kind): plain(row[kind]) for kind in kinds},
         }
         for row in robust.areas(metric).to_dict("records")
@@ -77,32 +81,33 @@ def _areas(robust: Robustness, metric: str) -> list[dict[str, Any]]:
     ]
 
 
-def _kept(row: dict[str, Any], column: str) -> float | None:
-    value: float | None = row["mean"] if column == "mean" else row["kept"][column]
-    return value
-
-
-def _most(areas: list[dict[str, Any]], column: str) -> list[str]:
-    """Return who keeps most, all of them where the table would show them level."""
-    shown = {row["name"]: round(value, 3) for row in areas if (value := _kept(row, column)) is not None}
-    return [name for name, value in shown.items() if value == max(shown.values())] if len(shown) > 1 else []
-
-
-def _lead(areas: list[dict[str, Any]], charts: list[dict[str, Any]], kinds: list[str], metric: str) -> str:
-    """Say who keeps most of its score, and what hurts the best one most."""
-    known = [row for row in areas if row["mean"] is not None]
+def _lead(
+    areas: list[dict[str, Any]],
+    charts: list[dict[str, Any]],
+    kinds: list[str],
+    metric: str,
+    leaders: list[str],
+) -> str:
+    """Say who scores highest under perturbations, who is level with it, and what hurts the best one most."""
+    known = [row for row in areas if row["score"] is not None]
     if not known:
         return "No pipeline answered at every level, so none can be called the most robust."
     first, last = known[0], known[-1]
-    many = len(kinds) > 1
-    over = "over all of these" if many else f"under {kinds[0]}"
-    text = f"{first['name']} keeps {score_text(first['mean'], digits=0)} of its score {over}"
-    if len(known) > 1:
-        text += f", {last['name']} {score_text(last['mean'], digits=0)}"
-    if not many:
-        return f"{text}."
+    over = "over all of these" if len(kinds) > 1 else f"under {kinds[0]}"
+    text = f"{first['name']} scores {score_text(first['score'], metric)} on average {over}"
+    if first["mean"] is not None:
+        text += f", {score_text(first['mean'], digits=0)} of what it has above guessing on untouched images"
+    others = [name for name in leaders if name != first["name"]]
+    if len(known) > 1 and not leaders:
+        text += "; no other is clearly behind it"
+    elif len(known) > 1:
+        text += f"; level with it: {names_text(others)}" if others else ", clearly ahead of the others"
+        text += f"; lowest {last['name']}, {score_text(last['score'], metric)}"
     best = max(known, key=lambda row: row["clean"])
-    hardest = min(kinds, key=lambda kind: best["kept"][kind])
+    losses = {kind: kept for kind in kinds if (kept := best["kept"][kind]) is not None}
+    if len(kinds) == 1 or not losses:
+        return f"{text}."
+    hardest = min(losses, key=lambda kind: losses[kind])
     curves = next(chart["lines"] for chart in charts if chart["name"] == hardest)
     line = next(line for line in curves if line["name"] == best["name"])
     ends = [score_text(value, metric) for value in (line["values"][0], line["values"][-1])]
@@ -121,6 +126,7 @@ def _chart(frame: pd.DataFrame, kind: str) -> dict[str, Any]:
                 "kind": str(found["kind"].iloc[0]),
                 "steps": [int(step) for step in found["step"]],
                 "values": [plain(value) for value in found["value"]],
+                "errors": [plain(value) for value in found["standard_error"]],
             }
         )
     known = PERTURBATIONS.get(kind)

@@ -95,7 +95,7 @@ def collect(
         "dataset": _dataset(comparison.dataset, by_class),
         "protocol": dict.fromkeys(_PROTOCOL) | plain(comparison.protocol),
         "environment": {"date": None} | plain(comparison.environment),
-        "record": collect_record(comparison),
+        "record": collect_record(comparison, studies),
     }
     wanted = _positions(collected) if thumbnails else set()
     return collected | {"thumbnails": collect_thumbnails(comparison, wanted)}

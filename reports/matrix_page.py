@@ -16,6 +16,7 @@ from ._matrix import collect_matrix
 from ._matrix_markdown import render_matrix_markdown as render_matrix_markdown
 from ._matrix_terminal import matrix_table as matrix_table
 from ._rank_diagram import lay_out_diagram, lay_out_rows
+from ._run_record import RECORD_ID
 from ._verdicts import SYMBOLS
 from .html import _environment
 from .report import write_report
@@ -83,6 +84,7 @@ def render_matrix_html(collected: dict[str, Any], links: dict[str, str] | None =
             c=collected,
             links=links or {},
             title=heading(collected),
+            record_id=RECORD_ID,
             wide=None if ranking is None else lay_out_diagram(ranking, kinds),
             narrow=None if ranking is None else lay_out_rows(ranking, kinds),
             quickest=_quickest(collected),

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from eyecraft.pipelines._student import corrected_t
+from eyecraft.pipelines._student import Estimate, corrected_t
 
-from ._format import difference_text, metric_words, names_text, plural, range_text, score_text
+from ._format import difference_text, metric_words, names_text, range_text, score_text
+from ._run_changes import (
+    changed_data,
+    changed_keys,
+    changed_pipelines,
+    changed_prices,
+    changed_splits,
+    changed_studies,
+    other_weights,
+    same_splits,
+)
 
 _MACHINE = ("python", "os", "cpu", "cores", "gpu")
 _PROTOCOL = ("cv", "random_state", "metrics")
 _ALPHA = 0.05
+_NO_SPREAD = 1e-12
 
 
 class RunDifferences:
@@ -29,21 +39,35 @@ class RunDifferences:
     Attributes
     ----------
     changes : dict of str to list of str
-        ``data, splits, protocol, pipelines, versions, machine``: what changed, in words; empty where nothing did.
+        ``data, splits, protocol, pipelines, versions, code`` (eyecraft's own), ``machine, prices`` (of answering, where
+        they moved by a quarter or more) and ``studies``: what changed, in words; empty where nothing did.
     scores : DataFrame
         See `frame`.
+    alike : list of str
+        Metrics left out because they repeat the first one: balanced accuracy is accuracy where the classes of the test
+        images are of one size.
+
+    Raises
+    ------
+    ValueError
+        The runs have no class in common.
     """
 
     def __init__(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        self.same_splits = _same_splits(before, after)
+        _check_classes(before["dataset"], after["dataset"])
+        self.same_splits = same_splits(before, after)
         self.changes = {
-            "data": _data(before["dataset"], after["dataset"]),
-            "splits": _splits(before, after),
-            "protocol": _keys(before["protocol"], after["protocol"], _PROTOCOL),
-            "pipelines": _pipelines(before, after),
-            "versions": _keys(*(each["environment"].get("versions") or {} for each in (before, after))),
-            "machine": _keys(before["environment"], after["environment"], _MACHINE),
+            "data": changed_data(before["dataset"], after["dataset"]),
+            "splits": changed_splits(before, after),
+            "protocol": changed_keys(before["protocol"], after["protocol"], _PROTOCOL),
+            "pipelines": changed_pipelines(before, after),
+            "versions": changed_keys(*(each["environment"].get("versions") or {} for each in (before, after))),
+            "code": _code(before["environment"].get("source"), after["environment"].get("source")),
+            "machine": changed_keys(before["environment"], after["environment"], _MACHINE),
+            "prices": changed_prices(before, after),
+            "studies": changed_studies(before, after),
         }
+        self.alike = _alike(before, after)
         self.scores = self._scores(before, after)
 
     def frame(self) -> pd.DataFrame:
@@ -52,9 +76,9 @@ class RunDifferences:
         Returns
         -------
         frame : DataFrame
-            ``pipeline, metric, before, after`` (means), ``difference``, the ends ``low, high`` of its 95 % interval
-            (paired over the splits, by the corrected t-test; missing where the splits are not the same ones or the
-            difference has no spread), ``parameters_changed`` and ``why`` in words.
+            ``pipeline, metric, before, after`` (means), ``difference``, the ends ``low, high`` of its 95 % interval by
+            the corrected t-test (missing for a single split, or without any spread), ``paired`` (whether over the same
+            splits; else the two spreads are added up, which is wider), ``parameters_changed`` and ``why`` in words.
         """
         return self.scores.copy()
 
@@ -70,19 +94,21 @@ class RunDifferences:
 
     def _scores(self, before: dict[str, Any], after: dict[str, Any]) -> pd.DataFrame:
         old, new = ({each["name"]: each for each in record["pipelines"]} for record in (before, after))
-        sizes = [after["protocol"].get(key) or [1] for key in ("train_sizes", "test_sizes")]
-        ratio = statistics.fmean(sizes[1]) / statistics.fmean(sizes[0])
+        ratios = (_ratio(before["protocol"]), _ratio(after["protocol"]))
         rows = [
-            self._score(old[name], new[name], metric, ratio)
+            self._score(old[name], new[name], metric, ratios)
             for name in old
             if name in new
             for metric in old[name]["scores"]
-            if metric in new[name]["scores"]
+            if metric in new[name]["scores"] and metric not in self.alike
         ]
-        columns = ["pipeline", "metric", "before", "after", "difference", "low", "high", "parameters_changed", "why"]
+        columns = ["pipeline", "metric", "before", "after", "difference", "low", "high", "paired"]
+        columns += ["parameters_changed", "why"]
         return pd.DataFrame([row for row in rows if row], columns=columns)
 
-    def _score(self, old: dict[str, Any], new: dict[str, Any], metric: str, ratio: float) -> dict[str, Any] | None:
+    def _score(
+        self, old: dict[str, Any], new: dict[str, Any], metric: str, ratios: tuple[float, float]
+    ) -> dict[str, Any] | None:
         one, other = ([v for v in each["scores"][metric] if v is not None] for each in (old, new))
         if not one or not other:
             return None
@@ -90,9 +116,11 @@ class RunDifferences:
         means = statistics.fmean(one), statistics.fmean(other)
         pairs = zip(old["scores"][metric], new["scores"][metric], strict=False)
         paired = np.array([b - a for a, b in pairs if a is not None and b is not None])
-        if self.same_splits and len(paired) > 1:
-            estimate = corrected_t(paired, ratio)
-            low, high = estimate.interval(_ALPHA) if estimate else (low, high)
+        if self.same_splits:
+            estimate = corrected_t(paired, ratios[1]) if len(paired) > 1 else None
+        else:
+            estimate = _unpaired(np.array(one), np.array(other), ratios)
+        low, high = estimate.interval(_ALPHA) if estimate else (low, high)
         difference = float(paired.mean()) if self.same_splits and len(paired) else means[1] - means[0]
         changed = old.get("parameters") != new.get("parameters")
         return {
@@ -103,83 +131,64 @@ class RunDifferences:
             "difference": difference,
             "low": low,
             "high": high,
+            "paired": self.same_splits,
             "parameters_changed": changed,
-            "why": self._why(changed, bool(len(one) == len(other) and one == other)),
+            "why": self._why(changed, other_weights(old, new), bool(len(one) == len(other) and one == other)),
         }
 
-    def _why(self, changed: bool, equal: bool) -> str:
+    def _why(self, changed: bool, reweighted: bool, equal: bool) -> str:
         """Name what may have moved a score, or say that nothing did."""
         if equal:
             return "The same on every split."
         causes = ["its parameters"] if changed else []
+        causes += ["its weights"] if reweighted else []
         causes += ["the images or labels"] if self.changes["data"] else []
         causes += ["the splits"] if not self.same_splits else []
         causes += ["versions of libraries"] if self.changes["versions"] else []
+        causes += ["eyecraft's own code"] if self.changes["code"] else []
         causes += ["the machine"] if self.changes["machine"] else []
         if not causes:
             return "Nothing that is recorded differs: what is left is chance in fitting (seeds, order of threads)."
         return f"What differs: {', '.join(causes)}."
 
 
-def _same_splits(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    same_data = before["dataset"].get("fingerprint") == after["dataset"].get("fingerprint")
-    n_common = min(len(before["splits"]), len(after["splits"]))
-    return bool(same_data and n_common and before["splits"][:n_common] == after["splits"][:n_common])
-
-
-def _splits(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    one, other = before["splits"], after["splits"]
-    if one == other:
-        return []
-    n_common = min(len(one), len(other))
-    if n_common and one[:n_common] == other[:n_common]:
-        return [f"{len(one)} before, {len(other)} now, of which the first {n_common} are the same"]
-    alike = sum(a == b for a, b in zip(one, other, strict=False))
-    return [f"{len(one)} before, {len(other)} now; {alike} of {n_common} with the same images"]
-
-
-def _data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    if one.get("fingerprint") == other.get("fingerprint"):
-        return []
-    said = []
-    if one.get("n_images") != other.get("n_images"):
-        said.append(f"{one.get('n_images') or 0:,} images before, {other.get('n_images') or 0:,} now")
+def _check_classes(one: dict[str, Any], other: dict[str, Any]) -> None:
     old, new = (set(map(str, each.get("class_names") or [])) for each in (one, other))
-    for title, names in (("classes gone", old - new), ("classes new", new - old)):
-        if names:
-            said.append(f"{title}: {names_text(sorted(names))}")
-    counts = [each.get("class_counts") or {} for each in (one, other)]
-    moved = sorted(name for name in old & new if counts[0].get(name) != counts[1].get(name))
-    if moved:
-        said.append(f"{plural(len(moved), 'class has', 'classes have')} another number of images: {names_text(moved)}")
-    return said or ["the same number of images in the same classes, but other images, labels or another order"]
+    if old and new and not old & new:
+        raise ValueError(
+            f"expected two runs on the same task; {one.get('name')!r} ({names_text(sorted(old))}) and "
+            f"{other.get('name')!r} ({names_text(sorted(new))}) have no class in common. Their scores were not set "
+            "against each other. Compare the data sets by `eyecraft compare A B`"
+        )
 
 
-def _pipelines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    old, new = ({each["name"]: each for each in record["pipelines"]} for record in (before, after))
-    said = []
-    for title, names in (("gone", [n for n in old if n not in new]), ("new", [n for n in new if n not in old])):
-        if names:
-            said.append(f"{title}: {names_text(names, 20)}")
-    for name in (name for name in old if name in new):
-        one, other = old[name], new[name]
-        if one.get("parameters") != other.get("parameters"):
-            said.append(f"{name} was {one.get('parameters')}, is {other.get('parameters')}")
-        if bool(one.get("error")) != bool(other.get("error")):
-            said.append(f"{name} {'failed before' if one.get('error') else 'fails now: ' + str(other['error'])}")
-    return said
+def _code(one: str | None, other: str | None) -> list[str]:
+    """Say whether eyecraft's modules differ, by their digest: two states of it may have the same version."""
+    return [f"{one} → {other}"] if one and other and one != other else []
 
 
-def _keys(one: dict[str, Any], other: dict[str, Any], keys: Iterable[str] | None = None) -> list[str]:
-    names = sorted({*one, *other}) if keys is None else keys
-    return [
-        f"{name} {_said(one.get(name))} → {_said(other.get(name))}"
-        for name in names
-        if one.get(name) != other.get(name)
+def _alike(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return the metrics that have the first one's values everywhere, in both runs."""
+    scores = [each["scores"] for record in (before, after) for each in record["pipelines"] if each["scores"]]
+    metrics = list(before["protocol"].get("metrics") or [])
+    return [m for m in metrics[1:] if all(m in one and one[m] == one.get(metrics[0]) for one in scores)]
+
+
+def _ratio(protocol: dict[str, Any]) -> float:
+    """Return the test images for each training image."""
+    train, test = (protocol.get(key) or [1] for key in ("train_sizes", "test_sizes"))
+    return statistics.fmean(test) / statistics.fmean(train)
+
+
+def _unpaired(one: np.ndarray, other: np.ndarray, ratios: tuple[float, float]) -> Estimate | None:
+    """Return the difference of two means over splits that are not the same, each with its own corrected error."""
+    if min(len(one), len(other)) < 2:
+        return None
+    parts = [
+        (1 / len(values) + ratio) * float(np.var(values, ddof=1))
+        for values, ratio in zip((one, other), ratios, strict=True)
     ]
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "none" if value is None else str(value)
+    error = float(np.sqrt(sum(parts)))
+    if error <= _NO_SPREAD:
+        return None
+    return Estimate(float(other.mean() - one.mean()), error, min(len(one), len(other)) - 1, error)

@@ -1,6 +1,5 @@
 """Batches of images on their way to a network: decoded ahead in threads, sent at once, halved where memory is short."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from eyecraft.features._timing import now
 
 _USUAL_PIXELS = 224 * 224  # of one image, for which the sizes below hold
 _CPU_BATCH, _CUDA_BATCH = 16, 128  # more gains nothing: measured with AlexNet, ResNet-18 and SqueezeNet
@@ -100,17 +101,17 @@ class Passes:
         """Yield positions and rows on the CPU; a GPU has the next batch before the last one's rows are waited for."""
         last: tuple[list[int], list[torch.Tensor]] | None = None
         for positions, pixels in batches:
-            start = time.perf_counter()
+            start = now()
             rows = self.rows(pixels)
             done = None if last is None else _on_cpu(*last)
             last = positions, rows
-            self.seconds += time.perf_counter() - start
+            self.seconds += now() - start
             if done is not None:
                 yield done
         if last is not None:
-            start = time.perf_counter()
+            start = now()
             done = _on_cpu(*last)
-            self.seconds += time.perf_counter() - start
+            self.seconds += now() - start
             yield done
 
     def rows(self, pixels: torch.Tensor) -> list[torch.Tensor]:

@@ -1,6 +1,5 @@
 """The engine of `CNNFeatures`: a tapped network on its device, fed with batches, giving rows."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from eyecraft.features._store import Batch
+from eyecraft.features._timing import now
 
 from .batches import Passes, automatic_batch_size, equal_batches, out_of_memory, unequal_batches
 from .frozen import FrozenNetwork
@@ -87,9 +87,9 @@ class Engine:
         seconds: list[float] = []
 
         def prepare(position: int) -> torch.Tensor:
-            start = time.perf_counter()
+            start = now()
             pixels = self.preprocessing.prepare(read(position))
-            seconds.append(time.perf_counter() - start)
+            seconds.append(now() - start)
             return pixels
 
         most = self.batch(batch_size)
@@ -97,13 +97,13 @@ class Engine:
         in_batches = unequal_batches if self.preprocessing.native else equal_batches
         batches = in_batches(prepare, len(numbers), lambda: passes.limit, n_workers=n_workers, pin=self.on_gpu)
         rows: list[Any] = [None] * len(numbers)
-        now: list[int] = []
+        current: list[int] = []
         try:
-            for positions, values in passes.run(_watched(batches, now)):
+            for positions, values in passes.run(_watched(batches, current)):
                 for position, row in zip(positions, values, strict=True):
                     rows[position] = row
         except NotTakenError as error:
-            raise NotTakenError(f"Image {numbers[now[0]]}: {error}") from error
+            raise NotTakenError(f"Image {numbers[current[0]]}: {error}") from error
         if passes.limit < most:
             self._fits = passes.limit
         return Batch(rows, sum(seconds), passes.seconds)

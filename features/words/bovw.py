@@ -1,7 +1,6 @@
 """Bags of visual words: local descriptors, encoded by a codebook, pooled over the cells of a pyramid."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from eyecraft.data import check_images
 from eyecraft.features._base import Images, ImageTransformer
 from eyecraft.features._store import open_store
+from eyecraft.features._timing import now
 from eyecraft.features.local import DenseSIFT, Descriptors
 from eyecraft.features.local._local import LocalDescriptor
 
@@ -258,12 +258,12 @@ class BagOfVisualWords(ImageTransformer):
 
     def _one(self, source: Any, position: int) -> tuple[np.ndarray, float, float]:
         found, decode_seconds, describe_seconds = self._described(source, position)
-        start = time.perf_counter()
+        start = now()
         try:
             row = self._encoder()(found)
         except FinerThanImageError as error:
             raise ValueError(f"image {position}: {error}") from None
-        return row, decode_seconds, describe_seconds + time.perf_counter() - start
+        return row, decode_seconds, describe_seconds + now() - start
 
     def _described(self, source: Any, position: int) -> Timed:
         """Return one image's descriptors, and the seconds of decoding and describing."""
@@ -271,11 +271,11 @@ class BagOfVisualWords(ImageTransformer):
             return source, 0.0, 0.0
 
         def compute() -> Timed:
-            start = time.perf_counter()
+            start = now()
             pixels = self._read(source, position)
-            decoded = time.perf_counter()
+            decoded = now()
             found = self._method()._describe(pixels)
-            return found, decoded - start, time.perf_counter() - decoded
+            return found, decoded - start, now() - decoded
 
         store = open_store(self.store) if self.store_descriptors else None
         return compute() if store is None else through_store(store, self._method(), self.image_size, source, compute)

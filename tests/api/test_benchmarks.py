@@ -11,6 +11,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 SMALLER = {
     "bench_linear_svm.py": ["--small"],
     "caltech101.py": ["--help"],
+    "crossings.py": ["--runs", "5"],
     "finetune.py": ["--help"],
     "finetune_caltech.py": ["--help"],
     "false_alarms.py": ["--runs", "2"],

@@ -145,3 +145,16 @@ def test_one_and_several_do_not_share_a_folder(run: Run, pictures: Callable[...,
     assert (status, "x holds the comparison of one data set" in err) == (2, True)
     status, _, err = run("compare", "one", *OPTIONS, "--out", "y")
     assert (status, "y holds several data sets" in err) == (2, True)
+
+
+def test_folds_several_times_and_copies_together(run: Run, pictures: Callable[..., str], tmp_path: Path) -> None:
+    """Both options reach the splits, and the page says so; --repeats does not go with draws per class."""
+    folder = pictures("one")
+    status, _, err = run("compare", folder, *OPTIONS, "--repeats", "2", "--keep-copies-together", "--out", "x")
+    assert status == 0, err
+    protocol = json.loads((tmp_path / "x" / "comparison.json").read_text("utf-8"))["protocol"]
+    assert protocol["n_splits"] == 4
+    assert "drawn 2 times" in protocol["cv"]
+    assert "kept together" in protocol["cv"] or "to keep together" in protocol["cv"]
+    status, _, err = run("compare", folder, "--train-per-class", "2", "--repeats", "2")
+    assert (status, "--splits says how many draws" in err) == (2, True)

@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from eyecraft._rerun_command import rerun
+from eyecraft._rerun_words import recorded_words, split_studies, with_data, with_weights
 from eyecraft.cli import app
 
 Run = Callable[..., Any]
@@ -84,3 +85,75 @@ def test_other_commands_are_not_run(command: str | None, message: str, run: Run,
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "report.html")
+
+
+def _record(command: str, **about: Any) -> dict[str, Any]:
+    """Return what a page keeps of a run of two recipes."""
+    return {
+        "format": 1,
+        "protocol": {"command": command},
+        "dataset": {"source": None},
+        "pipelines": [{"name": "hog-svm"}, {"name": "pixels-svm"}],
+        "environment": {},
+        "studies": {},
+    } | about
+
+
+def test_the_recipes_of_that_day_are_named() -> None:
+    """A default may change; what was asked for by name stays as it was, and `reproduce` knows its own."""
+    page = Path("page")
+    assert recorded_words(_record("eyecraft compare pets --folds 2 --out x"), page) == [
+        "compare", "pets", "--folds", "2", "--recipes", "hog-svm,pixels-svm",
+    ]  # fmt: skip
+    asked = _record("eyecraft compare pets -r hog-svm --overwrite")
+    assert recorded_words(asked, page) == ["compare", "pets", "-r", "hog-svm"]
+    several = {"format": 1, "protocol": {"command": "eyecraft compare a b"}, "datasets": {"a": asked, "b": None}}
+    assert recorded_words(several, page)[-1] == "hog-svm,pixels-svm"
+    assert recorded_words(_record("eyecraft reproduce spm --data pets"), page)[-1] == "pets"
+
+
+def test_studies_that_were_added_are_repeated() -> None:
+    """Those that `compare` would do just so stay with it; the others become options of `eyecraft study`."""
+    done = {
+        "learning curves": {"n_splits": 3},
+        "robustness": {"n_images": 40},
+        "wrong labels": {"judge": "hog-svm"},
+        "near duplicates": {"n_pairs": 0},
+    }
+    record = _record("", studies=done)
+    words = ["compare", "pets", "--learning-curves", "--robustness", "--no-checks"]
+    apart = ["--learning-curves", "--draws", "3", "--label-errors"]
+    assert split_studies(words, record) == (["compare", "pets", "--robustness"], apart)
+    assert split_studies(words, _record("")) == (words, [])
+
+
+def test_the_weights_of_that_day_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the environment variable of that run, relative to where it was given; said where they are gone."""
+    monkeypatch.delenv("EYECRAFT_WEIGHTS", raising=False)
+    (tmp_path / "weights").mkdir()
+    there = {"directory": str(tmp_path), "weights": "weights"}
+    told: list[str] = []
+    words = with_weights(["compare", "pets"], _record("", environment=there), told.append)
+    assert words == ["compare", "pets", "--weights-dir", str(tmp_path / "weights")]
+    given = ["compare", "pets", "--weights-dir", "weights", "--folds", "2"]
+    assert with_weights(given, _record("", environment=there), told.append)[3] == str(tmp_path / "weights")
+    assert not told
+    gone = _record("", environment=there | {"weights": "/no/such/folder"})
+    assert with_weights(["compare", "pets"], gone, told.append) == ["compare", "pets"]
+    assert "/no/such/folder, which is not here" in told[0]
+
+
+def test_images_of_several_data_sets_are_found(tmp_path: Path) -> None:
+    """Each where it was; options and their values are no data sets."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, other = (_record("", dataset={"source": str(tmp_path / name)}) for name in ("a", "b"))
+    record = {"datasets": {"a": one, "b": other, "lost": None}, "names": ["a", "lost", "b"]}
+    words = ["compare", "--robustness", "a", "-r", "hog-svm", "lost", "--folds=2", "b", "--seed", "1"]
+    moved = with_data(words, record, None)
+    assert (moved[2], moved[5], moved[7]) == (str(tmp_path / "a"), "lost", str(tmp_path / "b"))
+    assert [word for word, now in zip(words, moved, strict=True) if word == now] == [
+        "compare", "--robustness", "-r", "hog-svm", "lost", "--folds=2", "--seed", "1",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"this run has 3\. Nothing was run"):
+        with_data(words, record, tmp_path)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from eyecraft._studies_command import _options, run_studies, study
 from eyecraft.data import load_folder
-from eyecraft.pipelines import Comparison, compare
+from eyecraft.pipelines import Comparison, compare, studies
 
 Run = Callable[..., Any]
 QUICK = ("--draws", "2", "--images", "4", "--jobs", "1")
@@ -90,6 +90,27 @@ def test_stopped(finished: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     page = (finished / "report.html").read_text("utf-8")
     assert 'id="clean"' in page
     assert 'id="labels"' not in page
+
+
+def test_the_report_is_there_before_and_between(finished: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known can be read while the next study runs."""
+    seen: list[list[str]] = []
+    measure = studies.measure_curves
+
+    def watched(*args: Any, **options: Any) -> Any:
+        page = (finished / "report.html").read_text("utf-8")
+        seen.append([name for name in ("labels", "robustness", "clean") if f'id="{name}"' in page])
+        return measure(*args, **options)
+
+    def look(*args: Any) -> Any:
+        assert (finished / "report.html").is_file()
+        return look_over(*args)
+
+    look_over = studies.look_over
+    monkeypatch.setattr(studies, "look_over", look)
+    monkeypatch.setattr(studies, "measure_curves", watched)
+    assert run(finished, "--learning-curves", *QUICK).exit_code == 0
+    assert seen == [["clean"]]
 
 
 def test_without_checks(finished: Path, pictures: Path) -> None:

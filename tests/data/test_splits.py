@@ -63,6 +63,23 @@ def test_frozen_choice():
     assert (train.tolist(), test.tolist()) == ([9, 21, 59, 64, 114, 182], [5, 17, 76, 91, 103, 189])
 
 
+def test_no_group_on_both_sides():
+    """Training images are those drawn without groups; test images that share a group with one are left out."""
+    groups = np.arange(200)
+    groups[1::2] = groups[::2]  # pairs of neighbours
+    splitter = PerClassSplit(n_train=10, n_test=None, n_splits=3)
+    for (train, test), (before, others) in zip(
+        splitter.split(LABELS, LABELS, groups), splitter.split(LABELS, LABELS), strict=True
+    ):
+        np.testing.assert_array_equal(train, before)
+        assert set(test) == {image for image in others if groups[image] not in set(groups[train])}
+        assert 0 < len(test) < len(others)
+    with pytest.raises(ValueError, match="no image to test on: each shares a group with one of the 30 training images"):
+        next(splitter.split(LABELS, LABELS, np.zeros(200)))
+    with pytest.raises(ValueError, match=r"one value for each of the 200 images; got shape \(3,\)"):
+        next(splitter.split(LABELS, LABELS, [1, 2, 3]))
+
+
 def test_it_is_a_scikit_learn_splitter():
     """It works in cross-validation and grid search, can be cloned, and says what it is."""
     splitter = PerClassSplit(n_train=5, n_test=3, n_splits=2)

@@ -1,6 +1,7 @@
 """What `compare` measures, on comparisons small enough to count by hand."""
 
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def test_frames_have_the_columns_promised(images):
     result = compare([Pipeline([("f", Mean()), ("c", KNeighborsClassifier(1))])], images, LABELS, cv=2)
     assert list(result.pipelines) == [
         "name", "kind", "title", "citation", "parameters", "n_features", "peak_memory", "error",
+        "weights",
     ]  # fmt: skip
     assert list(result.scores) == ["pipeline", "split", "metric", "value"]
     assert list(result.predictions) == ["pipeline", "split", "index", "label", "predicted"]
@@ -113,8 +115,8 @@ def test_frames_have_the_columns_promised(images):
     assert list(result.errors) == ["pipeline", "split", "error", "traceback"]
     assert list(result.resources) == [
         "pipeline", "cold_seconds", "cold_decode", "cold_extract", "cold_rest", "warm_seconds", "warm_decode",
-        "warm_extract", "warm_predict", "single_seconds", "n_images", "answer_memory", "gpu_memory", "bytes_per_row",
-        "model_bytes", "multiply_adds",
+        "warm_extract", "warm_predict", "warm_wall", "single_seconds", "n_images", "answer_memory", "gpu_memory",
+        "bytes_per_row", "model_bytes", "multiply_adds",
     ]  # fmt: skip
     assert result.costs["stage"].tolist() == ["decode", "extract", "fit", "predict"]
     row = result.pipelines.iloc[0]
@@ -217,6 +219,7 @@ def test_kind_is_told_by_what_is_inside(images):
     network = make_pipeline(CNNFeatures(weights=None, image_size=32, layers="fire2"), KNeighborsClassifier(1))
     result = compare({"plain": make_pipeline(Mean(), KNeighborsClassifier(1)), "net": network}, images, LABELS, cv=2)
     assert result.pipelines["kind"].tolist() == ["hand-crafted", "learned"]
+    assert compare([DummyClassifier()], images, LABELS, cv=2).pipelines["kind"].tolist() == ["other"]
     assert result.pipelines["error"].tolist() == [None, None]
 
 
@@ -255,15 +258,18 @@ def test_any_splitter_gives_every_pipeline_the_same_splits(images):
     assert result.protocol["cv"].startswith("ShuffleSplit(n_splits=3")
 
 
-def test_two_processes_give_what_one_gives(rng):
-    """Rows come back in order whoever finishes first."""
+def test_two_processes_give_what_one_gives(rng, monkeypatch):
+    """Rows come back in order whoever finishes first; the fitted pipelines are brought home and priced there."""
     features, labels = rng.normal(size=(60, 3)), np.arange(60) % 3
     pipelines = {"1": KNeighborsClassifier(1), "3": KNeighborsClassifier(3)}
     one = compare(pipelines, features, labels, cv=3)
+    price = lambda name, fitted, *rest: {"n_images": os.getpid(), "bytes_per_row": fitted.n_neighbors}  # noqa: E731
+    monkeypatch.setattr("eyecraft.pipelines._pricing.cost_pass", price)  # as only this process has it
     two = compare(pipelines, features, labels, cv=3, n_jobs=2)
     pd.testing.assert_frame_equal(one.scores, two.scores)
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
-    assert (two.resources["cold_seconds"] > 0).all()  # measured there, and brought home with the first split
+    assert two.resources["n_images"].tolist() == [os.getpid()] * 2
+    assert two.resources["bytes_per_row"].tolist() == [1, 3]
 
 
 def test_json_has_the_promised_shape(images, tmp_path):

@@ -125,6 +125,21 @@ def test_sentence_when_ranks_differ():
     assert "no more than by chance (Friedman p = 1)" in unclear
 
 
+def test_ties_share_the_best_rank_and_other_parameters_are_said():
+    """Nobody is best alone who is level; a recipe that adapts to a data set is named."""
+    assert (
+        ranking_of(table([[1, 2, 0], [2, 1, 0]]), "accuracy", 0.05)
+        .sentence()
+        .startswith("a and b share the best average rank (1.50 over 2 data sets); ")
+    )
+    one, two = (invented({"hog": [0.7], "sift": [0.6]}, name=name) for name in ("pets", "cars"))
+    assert rank([one, two]).unlike == ()
+    two.pipelines.loc[1, "parameters"] = "SIFT(step=4)"
+    found = rank([one, two])
+    assert found.unlike == ("sift",)
+    assert found.sentence().endswith("; not the same parameters on all data sets: sift.")
+
+
 ONE = invented({"a": [0.5], "b": [0.4]}, name="one")
 
 

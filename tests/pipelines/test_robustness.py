@@ -1,6 +1,7 @@
 """Robustness: what is scored, what is left alone, and what the areas mean."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
@@ -10,9 +11,12 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from eyecraft.features import RawPixels, open_store
 from eyecraft.pipelines._perturb_run import scores_of
+from eyecraft.pipelines._robustness_areas import packed
 from eyecraft.pipelines.robustness import Robustness, perturb, robustness
 
 LABELS = np.array(["dark", "light"] * 10)
+METRIC = "balanced_accuracy"
+PAIR = {"worse": 0.8, "good": 0.87}
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ def test_scores_are_those_of_perturbed_images(images):
     worse = [perturb(image, "brightness", 25, (3, position, 3)) for position, image in enumerate(images)]
     assert frame["value"][2] == np.mean(fitted.predict(worse) == LABELS)
     assert frame["value"][2] < 0.9
-    assert frame["kept"][2] == pytest.approx(frame["value"][2])
+    assert frame["kept"][2] == pytest.approx((frame["value"][2] - 0.5) / 0.5)  # one of two classes is chance
     assert frame["standard_error"][0] == 0
 
 
@@ -66,15 +70,50 @@ def test_an_image_keeps_its_direction_whatever_else_is_asked(images):
 
 
 def test_areas_by_hand(images):
-    """The area is the mean over the steps, by trapezoids, of the share that is kept; constants keep everything."""
-    fitted = {"bright": Bright().fit(images, LABELS), "same": DummyClassifier().fit(images, LABELS)}
+    """The area is the mean over the steps, by trapezoids; what guesses has nothing to keep, and comes last."""
+    fitted = {"same": DummyClassifier().fit(images, LABELS), "bright": Bright().fit(images, LABELS)}
     found = robustness(fitted, images, LABELS, levels={"brightness": [10, 20, 30], "noise": [5]})
     areas = found.areas().set_index("pipeline")
-    assert areas.loc["same", ["clean", "brightness", "noise", "mean"]].tolist() == [0.5, 1, 1, 1]
+    assert areas.loc["same", ["clean", "score", "standard_error"]].tolist() == [0.5, 0.5, 0]
+    assert areas.loc["same", ["brightness", "noise", "mean"]].isna().all()
     kept = found.frame().query("pipeline == 'bright' and perturbation == 'brightness'")["kept"].to_numpy()
     assert areas.loc["bright", "brightness"] == pytest.approx((kept[0] / 2 + kept[1] + kept[2] + kept[3] / 2) / 3)
     assert areas.loc["bright", "mean"] == pytest.approx(areas.loc["bright", ["brightness", "noise"]].mean())
-    assert found.areas()["pipeline"].tolist()[0] == "same"
+    values = found.frame().query("pipeline == 'bright'").groupby("perturbation")["value"]
+    each = values.agg(lambda curve: np.trapezoid(curve) / (len(curve) - 1))
+    assert areas.loc["bright", "score"] == pytest.approx(each.mean())
+    assert found.areas()["pipeline"].tolist() == ["bright", "same"]
+
+
+def test_errors_are_those_of_other_test_images(rng):
+    """Standard errors are those of a bootstrap over the images of each class; differences are paired."""
+    labels = np.repeat(["a", "b"], [60, 40])
+    codes = np.repeat([0, 1], [60, 40])
+    hard = rng.random(100)
+    right = {name: hard[:, None] < [strength, strength - 0.1, strength - 0.3] for name, strength in PAIR.items()}
+
+    def found(images):
+        rows, answers = [], []
+        for name, whole in right.items():
+            for step, one in enumerate(whole[images].T):
+                value, error = scores_of(labels[images], np.where(one, labels[images], "x").tolist())[METRIC]
+                rows.append((name, "blur", step, float(step), "px", METRIC, value, error, len(images)))
+                answers.append((name, "blur", step, packed(one)))
+        columns = ["pipeline", "perturbation", "step", "level", "unit", "metric", "value", "standard_error", "n_images"]
+        pipelines = pd.DataFrame([(name, "learned", None) for name in right], columns=["name", "kind", "error"])
+        protocol = {"levels": {"blur": [1.0, 2.0]}, "notes": [], "chance": 0.5, "labels": codes[images].tolist()}
+        answers = pd.DataFrame(answers, columns=["pipeline", "perturbation", "step", "right"])
+        return Robustness(pipelines, pd.DataFrame(rows, columns=columns), pd.DataFrame(), {}, protocol, {}, answers)
+
+    whole = found(np.arange(100))
+    areas = whole.areas().set_index("pipeline")
+    draws = [np.concatenate([rng.choice(60, 60), 60 + rng.choice(40, 40)]) for _ in range(150)]
+    drawn = [found(images).areas().set_index("pipeline") for images in draws]
+    for column, error in (("score", "standard_error"), ("mean", "mean_error")):
+        spread = np.std([one.loc["good", column] for one in drawn])
+        assert areas.loc["good", error] == pytest.approx(spread, rel=0.25)
+    assert whole.best()["score"] == ["good"]  # 5 points apart with errors of 4, but on the same images
+    assert areas.loc["good", "score"] - areas.loc["worse", "score"] < 2 * areas["standard_error"].min()
 
 
 def test_all_nine_unless_told(images):

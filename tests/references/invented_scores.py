@@ -34,7 +34,9 @@ def invented(
         for place, (label, answer) in enumerate(zip((labels or [])[split], each, strict=True))
     ]
     return SimpleNamespace(
-        pipelines=pd.DataFrame({"name": list(scores), "error": [(errors or {}).get(each) for each in scores]}),
+        pipelines=pd.DataFrame(
+            {"name": list(scores), "parameters": "", "error": [(errors or {}).get(each) for each in scores]}
+        ),
         scores=pd.DataFrame(rows, columns=["pipeline", "split", "metric", "value"]),
         predictions=pd.DataFrame(given, columns=["pipeline", "split", "index", "label", "predicted"]),
         dataset={

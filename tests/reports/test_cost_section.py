@@ -21,6 +21,7 @@ HOG = {
     "warm_decode": 0.001,
     "warm_extract": 0.002,
     "warm_predict": 0.001,
+    "warm_wall": 0.0044,
     "single_seconds": 0.007,
     "n_images": 32,
     "answer_memory": 3 * 2**20,
@@ -70,8 +71,10 @@ def test_html_shows_the_numbers(priced):
     for text in ("250 ms", "7.0 ms", "49 KiB", "1.3 KiB", "714 M", "1.0 GiB"):
         assert f">{text.replace(' ', chr(160))}<" in section
     assert 'data-value="714188480"' in section
-    assert "in a pass of its own, after everything else" in section
+    assert "in a pass of its own, once all splits of a pipeline were done" in section
+    assert "on 32 test images at once of the first split" in section
     assert "one thread, no stored features" in section
+    assert "The machine was busy" not in section
     assert html.escape(ODD, quote=False).replace('"', "&#34;") in section
     assert re.findall(r'<i class="\w+" style="width:([\d.]+)%">', section)[:3] == ["25.0", "50.0", "25.0"]
     lines = re.findall(r"<tbody>(.*?)</tbody>", section)
@@ -143,3 +146,13 @@ def test_markdown_without_prices(all_failed):
     """A sentence in place of tables."""
     section = cost_section(collect(all_failed, thumbnails=False))
     assert section == ["## Accuracy against cost", "No pipeline has both a score and a time."]
+
+
+def test_a_busy_machine_and_smaller_batches_are_said(priced):
+    """What the wall's clock said beside the processor's, and how few images a slow pipeline was given at once."""
+    priced.resources = tidy("resources", [HOG, NET | {"warm_wall": 0.012, "n_images": 3}, {"pipeline": "broken"}])
+    note = cost_tables(collect_rows(priced))[0]["note"]
+    assert "on 32 test images at once (3 at least, the slower a pipeline the fewer) of the first split" in note
+    assert (
+        "The machine was busy meanwhile: by the clock on the wall, answers took up to 3.0 times as long (net)." in note
+    )

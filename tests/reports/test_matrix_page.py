@@ -7,7 +7,9 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+from eyecraft._diff_command import common
 from eyecraft.pipelines.comparison_matrix import ComparisonMatrix, datasets_table
+from eyecraft.reports._run_record import read_record
 
 page = import_module("eyecraft.reports.matrix_page")
 KINDS = {"hog": "hand-crafted", "net <b>": "learned", "pixels": "hand-crafted"}
@@ -182,3 +184,17 @@ def test_diagram_geometry():
     rows = diagram.lay_out_rows(ranking, dict.fromkeys(average, "learned"))
     assert [mark["name"] for mark in rows["marks"]] == list("abcd")
     assert rows["bars"][0]["y1"] < rows["bars"][0]["y2"] < rows["bars"][1]["y2"]
+
+
+def test_the_page_holds_the_record_of_all(three, tmp_path):
+    """What `eyecraft rerun` and `eyecraft diff` read: the command, and a record for each data set with results."""
+    collected = page.collect_matrix(three)
+    (tmp_path / "index.html").write_text(page.render_matrix_html(collected), encoding="utf-8")
+    record = read_record(tmp_path / "index.html")
+    assert record == read_record(tmp_path) == collected["record"]
+    assert record["protocol"]["command"] == "eyecraft compare a 'b <b>'"
+    assert [name for name in record["names"] if record["datasets"][name]] == list(three.comparisons)
+    pairs = common(record, record)
+    assert [name for name, _, _ in pairs] == list(three.comparisons)
+    with pytest.raises(ValueError, match="got one of each"):
+        common(record, pairs[0][1])
