@@ -137,7 +137,7 @@ class _Wanted:
             f"[bold]{_escaped(dataset.name)}[/bold]: {len(dataset)} images, {len(dataset.class_names)} classes"
         )
         recipes = self.recipes or default_recipes(self.settings["weights_dir"])
-        n_splits = cv if isinstance(cv, int) else getattr(cv, "n_splits", None)
+        n_splits = cv * self.settings["repeats"] if isinstance(cv, int) else getattr(cv, "n_splits", None)
         if n_splits and (few := few_splits(len(recipes), n_splits)):
             console.print(few, style="yellow")
         if dataset.skipped:

@@ -1,5 +1,7 @@
 """Metrics and differences between them in words, as verdicts and reports write them."""
 
+import re
+
 _SHARE_METRICS = ("accuracy", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision")
 
 
@@ -50,6 +52,23 @@ def range_text(low: float, high: float, metric: str = "accuracy") -> str:
     low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
     low_text, high_text = (f"{100 * end:.1f}" if share else f"{end:.3g}" for end in (low, high))
     return f"{low_text} to {high_text}".replace("-0.0 ", "0.0 ").replace("-", "−")
+
+
+def more_splits_text(n_more: int, n_splits: int, cv: str) -> str:
+    """Say how to get so many splits more: folds can only be drawn again as a whole.
+
+    Examples
+    --------
+    >>> more_splits_text(1, 5, "PerClassSplit(n_train=15)"), more_splits_text(7, 5, "")
+    ('one more split', '7 more splits')
+    >>> more_splits_text(7, 5, "5 stratified folds, shuffled (random_state=0)")
+    'drawing the folds 3 times in all (repeats=3)'
+    """
+    found = re.match(r"(\d+) stratified folds", cv)
+    if found:
+        repeats = -(-(n_splits + n_more) // int(found[1]))
+        return f"drawing the folds {repeats} times in all (repeats={repeats})"
+    return "one more split" if n_more == 1 else f"{n_more:,} more splits"
 
 
 def p_text(p: float) -> str:

@@ -44,6 +44,8 @@ class Pair:
         Test images of a single split.
     lower : float
         Mean over those splits of the second's score.
+    cv : str
+        How the splits were made, in words.
     slight : bool
         Whether a pair that is *better* is so by less than the region of equivalence, probably.
     """
@@ -58,6 +60,7 @@ class Pair:
     same_answers: bool = False
     n_images: int = 0
     lower: float = 0.0
+    cv: str = ""
     p: float | None = None
     p_mcnemar: float | None = None
     p_permutation: float | None = None
@@ -122,7 +125,8 @@ class _Evidence:
         self.order = sorted(names, key=lambda name: -means[name])  # stable: ties stay in the order given
         self.errors = dict(zip(names, comparison.pipelines["error"], strict=True))
         self.n_splits = comparison.protocol["n_splits"]
-        self.fixed = self.n_splits == 1 and "n_splits=1" not in str(comparison.protocol.get("cv") or "")
+        self.cv = str(comparison.protocol.get("cv") or "")
+        self.fixed = self.n_splits == 1 and "n_splits=1" not in self.cv
         tests = [np.sort(test) for _, test in comparison.splits]
         self.one_test_set = len(tests) > 1 and all(np.array_equal(tests[0], test) for test in tests[1:])
 
@@ -133,6 +137,7 @@ class _Evidence:
             first, second, differences = second, first, -differences
         splits = [int(split) for split in differences.index]
         pair = Pair(first, second, splits, float(differences.mean()) if splits else np.nan)
+        pair.cv = self.cv
         pair.lower = float(self.scores[second][splits].mean()) if splits else 0.0
         pair.notes = self._notes(pair)
         if not splits:

@@ -1,6 +1,6 @@
 """One sentence for each pair of pipelines, in plain words."""
 
-from ._metric_words import difference_text, is_share, metric_words, p_text, percent_text, range_text
+from ._metric_words import difference_text, is_share, metric_words, more_splits_text, p_text, percent_text, range_text
 from ._student import MOST_SPLITS
 from ._verdict_pairs import BETTER, CORRECTED_T, EQUIVALENT, MCNEMAR, Pair
 
@@ -78,7 +78,7 @@ def _what_helps(pair: Pair) -> str:
         return "more test images or more splits are needed"
     if pair.n_more is None:
         return f"more splits alone cannot settle it (not even {MOST_SPLITS:,}), because splits share images: add images"
-    splits = "one more split" if pair.n_more == 1 else f"{pair.n_more:,} more splits"
+    splits = more_splits_text(pair.n_more, len(pair.splits), pair.cv)
     return f"{splits} would settle it if difference and spread stay as they are"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eyecraft.pipelines._metric_words import p_text, percent_text
+from eyecraft.pipelines._metric_words import more_splits_text, p_text, percent_text
 
 from ._cost_table import size_text
 from ._format import difference_text, metric_words, plural, score_text, seconds_text, spread_text
@@ -83,17 +83,18 @@ def _sure(done: list[dict[str, Any]], found: dict[str, Any], metric: str) -> dic
     by_itself = f"p {p_text(cell['p'])}"
     among = p_text(cell["p_adjusted"]).removeprefix("= ")
     chance = f"{by_itself} by itself, {among} as one of {n}" if among not in by_itself else by_itself
-    doubt = f"Not yet beyond chance ({chance}).{_settle(cell)}"
+    doubt = f"Not yet beyond chance ({chance}).{_settle(cell, done, found)}"
     if cell["likely"] < _LIKELY:
         return _point(title, "Open", f"Ahead of {rival} {likely} only. {doubt}")
     return _point(title, f"{percent_text(cell['likely'])} likely", f"to beat {rival} by more than {limit}. {doubt}")
 
 
-def _settle(cell: dict[str, Any]) -> str:
+def _settle(cell: dict[str, Any], done: list[dict[str, Any]], found: dict[str, Any]) -> str:
     more = cell["n_more_splits"]
     if not more:
         return ""
-    return f" {plural(more, 'more split')} would settle it, should the lead last."
+    text = more_splits_text(more, len(done[0]["values"]), found["cv"])
+    return f" {text[0].upper()}{text[1:]} would settle it, should the lead last."
 
 
 def _untested(done: list[dict[str, Any]], found: dict[str, Any]) -> str:

@@ -63,8 +63,8 @@ def collect_verdicts(comparison: Comparison, rows: list[dict[str, Any]], metric:
         the first, which may then be "worse"; "barely" where it is slight), ``against`` (name -> the same against the
         best of *rows*, judged by these comparisons alone, with ``p_adjusted, n_more_splits`` and ``likely``: how
         probable it is that the best is better by more than *rope*), ``n_against`` (how many those are), ``n_tests``
-        (pairs that could be tested), ``test`` (of most pairs) and ``intervals`` (name -> the two ends of the mean's
-        own interval, or None).
+        (pairs that could be tested), ``test`` (of most pairs), ``cv`` (how splits were made) and ``intervals``
+        (name -> the two ends of the mean's own interval, or None).
     """
     names = [row["name"] for row in rows if row["mean"] is not None]
     told = verdicts(comparison, metric, rope=ROPE, alpha=ALPHA) if len(names) > 1 else None
@@ -86,6 +86,7 @@ def collect_verdicts(comparison: Comparison, rows: list[dict[str, Any]], metric:
         "n_against": sum(one["p"] is not None for one in against.values()),
         "n_tests": len(tests),
         "test": statistics.mode(tests) if tests else None,
+        "cv": str(comparison.protocol.get("cv") or ""),
         "intervals": {row["name"]: _interval(comparison, row, metric) for row in rows},
     }
 

@@ -71,6 +71,15 @@ def test_undecided_says_what_would_settle_it():
     assert f"only differences above {100 * row['smallest_detectable']:.1f} points" in row["sentence"]
 
 
+def test_folds_are_drawn_again_as_a_whole():
+    """Whoever asked for folds is told how often to draw them, not to add single splits."""
+    comparison = invented({"one": BASE, "other": above(BASE, [0.05, -0.02, 0.06, 0.01, 0.01])}, train_sizes=[400] * 5)
+    comparison.protocol["cv"] = "5 stratified folds, shuffled (random_state=0)"
+    row = only(comparison)
+    repeats = -(-(5 + row["n_more_splits"]) // 5)
+    assert f"drawing the folds {repeats} times in all (repeats={repeats}) would settle it" in row["sentence"]
+
+
 def test_more_splits_alone_cannot_settle_it():
     """Tested on three times as many images as trained on, the correction's second part outweighs the difference."""
     sizes = {"train_sizes": [20] * 5, "test_sizes": [60] * 5}
