@@ -149,17 +149,22 @@ class _Wanted:
     def _run(self, dataset: "Dataset", cv: Any, folder: Path, command: str) -> "Comparison":
         from eyecraft.pipelines import compare as measure
         from eyecraft.pipelines import default_recipes
+        from eyecraft.pipelines._verdict_best import few_splits
         from eyecraft.reports import score_table
 
         from ._studies_command import run_studies
         from .cli import _console
 
         console = _console()
+        recipes = self.recipes or default_recipes(self.settings["weights_dir"])
         for line in _about(dataset):
             console.print(line, soft_wrap=True)
+        n_splits = cv * self.settings["repeats"] if isinstance(cv, int) else getattr(cv, "n_splits", None)
+        if n_splits and (few := few_splits(len(recipes), n_splits)):
+            console.print(few, style="yellow")
         before = [] if self.overwrite else _measured(folder)
         result = measure(
-            self.recipes or default_recipes(self.settings["weights_dir"]),
+            recipes,
             dataset,
             cv=cv,
             out=folder,

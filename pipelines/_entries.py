@@ -11,7 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn import config_context
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from eyecraft.features import ImageTransformer
@@ -22,6 +22,7 @@ from .recipes import Recipe, build, find
 _WITHOUT_EFFECT = frozenset({"n_jobs", "n_workers", "verbose", "store", "memory", "weights_dir"})  # on what is measured
 UNTRAINED = "random weights: it has learned nothing"
 """Said with the title of a pipeline on activations of an untrained network."""
+_LONGEST = 300  # characters of a single value that is shown
 _NETWORKS = ("torch", "torchvision", "skorch", "timm", "eyecraft.features.learned", "eyecraft.pipelines.cnn")
 
 
@@ -143,7 +144,10 @@ def is_network(estimator: Any) -> bool:
 
 
 def as_text(estimator: Any) -> str:
-    """Return what was changed from the defaults, step by step, on one line; where features are kept is left out."""
+    """Return the parameters step by step on one line: of eyecraft's own all that are set, of others what was changed.
+
+    Those without effect on what is measured, such as where features are kept, are left out.
+    """
     steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     with config_context(print_changed_only=True):
         return " > ".join(map(_step_as_text, steps))
@@ -151,11 +155,16 @@ def as_text(estimator: Any) -> str:
 
 def _step_as_text(step: Any) -> str:
     if not isinstance(step, BaseEstimator):
-        return _without_address(repr(step))
-    defaults = {name: parameter.default for name, parameter in inspect.signature(type(step)).parameters.items()}
-    dull = {name: defaults[name] for name in step.get_params(deep=False) if name in _WITHOUT_EFFECT & set(defaults)}
-    plain = clone(step).set_params(**dull) if dull else step
-    return _without_address(BaseEstimator.__repr__(plain, N_CHAR_MAX=2000))
+        return _shortened(_without_address(repr(step)))
+    if type(step).__module__.split(".")[0] != "eyecraft":
+        return _without_address(BaseEstimator.__repr__(step, N_CHAR_MAX=2000))
+    parameters = step.get_params(deep=False).items()
+    shown = {key: value for key, value in parameters if key not in _WITHOUT_EFFECT and value is not None}
+    return f"{type(step).__name__}({', '.join(f'{key}={_step_as_text(shown[key])}' for key in sorted(shown))})"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def canonical(value: Any) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 
 from eyecraft.data import ImageReadError, read_image, resize_image
 
-_SIDE = 160  # pixels, the longer side of a thumbnail
+_SIDE = 256  # pixels, the longer side of a thumbnail
+_KEPT_SIDE = 160  # of one that is kept
 _MOST = 2000  # images kept as PNG beside the results
 
 
@@ -27,7 +28,7 @@ class Gallery:
         self._sources = sources
         self._pictures = pictures or {}
 
-    def image(self, position: int) -> np.ndarray | None:
+    def image(self, position: int, side: int = _SIDE) -> np.ndarray | None:
         """Return the RGB thumbnail, uint8 of shape (height, width, 3), or None where the image cannot be had."""
         if position in self._pictures:
             data = np.frombuffer(self._pictures[position], dtype=np.uint8)
@@ -38,7 +39,7 @@ class Gallery:
             pixels = read_image(self._sources[position])
         except (ImageReadError, ValueError, TypeError, OSError):
             return None
-        scale = _SIDE / max(pixels.shape[:2])
+        scale = side / max(pixels.shape[:2])
         if scale >= 1:
             return pixels
         height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
@@ -55,7 +56,7 @@ class Gallery:
         chosen = self._pictures if self._sources is None else None
         if chosen is None:
             even = np.linspace(0, len(tested) - 1, min(len(tested), _MOST)).round().astype(np.int64)
-            found = ((int(position), self.image(int(position))) for position in np.unique(tested[even]))
+            found = ((int(position), self.image(int(position), _KEPT_SIDE)) for position in np.unique(tested[even]))
             chosen = {position: _png(pixels) for position, pixels in found if pixels is not None}
         sizes = np.array([len(data) for data in chosen.values()], dtype=np.int64)
         return {

@@ -1,5 +1,7 @@
 """Metrics and differences between them in words, as verdicts and reports write them."""
 
+import re
+
 _SHARE_METRICS = ("accuracy", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision")
 
 
@@ -37,13 +39,56 @@ def difference_text(value: float, metric: str = "accuracy") -> str:
 
 
 def range_text(low: float, high: float, metric: str = "accuracy") -> str:
-    """Write the ends of an interval of differences, without a unit.
+    """Write the ends of an interval, without a unit; shares are cut where no difference of two shares can be.
 
     Examples
     --------
     >>> range_text(-0.012, 0.034), range_text(-0.5, 12.0, "neg_log_loss")
     ('−1.2 to 3.4', '−0.5 to 12')
+    >>> range_text(-0.248, 1.015)
+    '−24.8 to 100.0'
     """
     share = is_share(metric)
+    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
     low_text, high_text = (f"{100 * end:.1f}" if share else f"{end:.3g}" for end in (low, high))
     return f"{low_text} to {high_text}".replace("-0.0 ", "0.0 ").replace("-", "−")
+
+
+def more_splits_text(n_more: int, n_splits: int, cv: str) -> str:
+    """Say how to get so many splits more: folds can only be drawn again as a whole.
+
+    Examples
+    --------
+    >>> more_splits_text(1, 5, "PerClassSplit(n_train=15)"), more_splits_text(7, 5, "")
+    ('one more split', '7 more splits')
+    >>> more_splits_text(7, 5, "5 stratified folds, shuffled (random_state=0)")
+    'drawing the folds 3 times in all (repeats=3)'
+    """
+    found = re.match(r"(\d+) stratified folds", cv)
+    if found:
+        repeats = -(-(n_splits + n_more) // int(found[1]))
+        return f"drawing the folds {repeats} times in all (repeats={repeats})"
+    return "one more split" if n_more == 1 else f"{n_more:,} more splits"
+
+
+def p_text(p: float) -> str:
+    """Write a p-value with its sign of relation.
+
+    Examples
+    --------
+    >>> p_text(0.00001), p_text(0.0312), p_text(0.5)
+    ('< 0.001', '= 0.031', '= 0.50')
+    """
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}" if p < 0.1 else f"= {p:.2f}"
+
+
+def percent_text(probability: float) -> str:
+    """Write a probability so that only certainty reads as certainty.
+
+    Examples
+    --------
+    >>> percent_text(0.9996), percent_text(0.9934), percent_text(0.981)
+    ('over 99.9 %', '99.3 %', '98 %')
+    """
+    percent = 100 * probability
+    return "over 99.9 %" if percent > 99.9 else f"{percent:.1f} %" if percent > 99 else f"{percent:.0f} %"

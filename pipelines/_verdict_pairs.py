@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ._holm import holm
-from ._metric_words import is_share
+from ._metric_words import is_share, p_text
 from ._one_test_set import mcnemar, permutation, tally
 from ._student import Estimate, corrected_t
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison
 
 CORRECTED_T, MCNEMAR, PERMUTATION, NO_TEST = "corrected t", "McNemar", "permutation", "none"
-BETTER, EQUIVALENT, UNDECIDED = "better", "equivalent", "undecided"
+BETTER, EQUIVALENT, UNDECIDED, WORSE = "better", "equivalent", "undecided", "worse"
 
 _UNLIKE = 1.1  # sizes of splits that differ by more than this factor are worth a word
 
@@ -42,6 +42,12 @@ class Pair:
         Whether there is no spread because both gave the same answers.
     n_images : int
         Test images of a single split.
+    lower : float
+        Mean over those splits of the second's score.
+    cv : str
+        How the splits were made, in words.
+    slight : bool
+        Whether a pair that is *better* is so by less than the region of equivalence, probably.
     """
 
     first: str
@@ -53,6 +59,8 @@ class Pair:
     why_not: str = ""
     same_answers: bool = False
     n_images: int = 0
+    lower: float = 0.0
+    cv: str = ""
     p: float | None = None
     p_mcnemar: float | None = None
     p_permutation: float | None = None
@@ -62,6 +70,7 @@ class Pair:
     n_more: int | None = None
     probabilities: tuple[float, float, float] | None = None
     verdict: str = UNDECIDED
+    slight: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -84,13 +93,23 @@ def _judge(pair: Pair, rope: float, alpha: float, factor: int) -> None:
         return
     pair.probabilities = estimate.probabilities(rope)
     pair.smallest = estimate.smallest(alpha / pair.n_tests)
-    if pair.probabilities[1] >= 1 - alpha:
-        pair.verdict = EQUIVALENT
-    elif pair.p_holm <= alpha:
-        pair.verdict = BETTER
+    pair.verdict, pair.slight = judged(estimate, pair.p_holm, rope, alpha)
     if pair.test == CORRECTED_T:
         settled = pair.verdict != UNDECIDED
         pair.n_more = 0 if settled else estimate.more_splits(alpha / factor, alpha, rope)
+
+
+def judged(estimate: Estimate, p_adjusted: float, rope: float, alpha: float) -> tuple[str, bool]:
+    """Return the verdict on a difference as seen from the first, and whether it is a slight one.
+
+    Slight is a difference that is there, but more probably within the region of equivalence than beyond it.
+    """
+    better, equivalent, worse = estimate.probabilities(rope)
+    if equivalent >= 1 - alpha:
+        return EQUIVALENT, False
+    if p_adjusted > alpha:
+        return UNDECIDED, False
+    return (BETTER, better < 0.5) if estimate.mean > 0 else (WORSE, worse < 0.5)
 
 
 class _Evidence:
@@ -106,6 +125,8 @@ class _Evidence:
         self.order = sorted(names, key=lambda name: -means[name])  # stable: ties stay in the order given
         self.errors = dict(zip(names, comparison.pipelines["error"], strict=True))
         self.n_splits = comparison.protocol["n_splits"]
+        self.cv = str(comparison.protocol.get("cv") or "")
+        self.fixed = self.n_splits == 1 and "n_splits=1" not in self.cv
         tests = [np.sort(test) for _, test in comparison.splits]
         self.one_test_set = len(tests) > 1 and all(np.array_equal(tests[0], test) for test in tests[1:])
 
@@ -116,6 +137,8 @@ class _Evidence:
             first, second, differences = second, first, -differences
         splits = [int(split) for split in differences.index]
         pair = Pair(first, second, splits, float(differences.mean()) if splits else np.nan)
+        pair.cv = self.cv
+        pair.lower = float(self.scores[second][splits].mean()) if splits else 0.0
         pair.notes = self._notes(pair)
         if not splits:
             pair.why_not = self._no_scores(pair)
@@ -152,6 +175,9 @@ class _Evidence:
         pair.n_images = len(one)
         pair.p_mcnemar = mcnemar(int(pooled.only_first[0]), int(pooled.only_second[0]))
         pair.p_permutation = permutation(counts)
+        if not self.fixed:  # the test images, too, would be others the next time
+            pair.why_not = _drawn(pair, self.metric)
+            return
         by_image = self.metric == "accuracy"
         pair.test, pair.p = (MCNEMAR, pair.p_mcnemar) if by_image else (PERMUTATION, pair.p_permutation)
         pair.estimate = (pooled if by_image else counts).estimate()
@@ -191,6 +217,15 @@ class _Evidence:
         if not is_share(self.metric):
             notes.append("The region of equivalence is in units of the metric.")
         return notes
+
+
+def _drawn(pair: Pair, metric: str) -> str:
+    """Say what one random split is worth."""
+    test, p = (MCNEMAR, pair.p_mcnemar) if metric == "accuracy" else (PERMUTATION, pair.p_permutation)
+    return (
+        f"that is on the {pair.n_images:,} test images of one random split alone ({test} p {p_text(p or 0.0)}) and "
+        "says nothing about other splits, so ask for several"
+    )
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,6 +1,6 @@
 """One sentence for each pair of pipelines, in plain words."""
 
-from ._metric_words import difference_text, is_share, metric_words, range_text
+from ._metric_words import difference_text, is_share, metric_words, more_splits_text, p_text, percent_text, range_text
 from ._student import MOST_SPLITS
 from ._verdict_pairs import BETTER, CORRECTED_T, EQUIVALENT, MCNEMAR, Pair
 
@@ -31,35 +31,46 @@ def _judged(
 ) -> str:
     interval = f"{100 * (1 - alpha):g} % interval {range_text(*ends, metric)}"
     size, limit = difference_text(pair.difference, metric), difference_text(rope, metric)
+    more = f"{size} more {metric_words(metric)} ({interval}, {_p_words(pair)})"
+    likely = f"with a probability of {percent_text(probabilities[0])}"
     if pair.verdict == EQUIVALENT:
         return (
-            f"{pair.first} and {pair.second} are equivalent: with a probability of {_percent(probabilities[1])} "
+            f"{pair.first} and {pair.second} are equivalent: with a probability of {percent_text(probabilities[1])} "
             f"they differ by less than {limit} of {metric_words(metric)} (difference {size}, {interval})"
         )
-    if pair.verdict == BETTER:
+    if pair.verdict == BETTER and pair.slight:
         return (
-            f"{pair.first} is better than {pair.second}: {size} more {metric_words(metric)} ({interval}, "
-            f"{_p_text(pair)}), and the lead is above {limit} with a probability of {_percent(probabilities[0])}"
+            f"{pair.first} is better than {pair.second}, but probably by less than {limit}: {more}; the lead is above "
+            f"that {likely} only"
         )
+    if pair.verdict == BETTER:
+        return f"{pair.first} is better than {pair.second}: {more}, and the lead is above {limit} {likely}"
     return (
-        f"{pair.first} against {pair.second} is undecided: {_told(pair, metric, interval)}; "
-        f"a run like this reliably finds {_what_is_found(pair, metric)}, and {_what_helps(pair)}"
+        f"{pair.first} against {pair.second} is undecided: {_told(pair, metric, _alone(pair, interval))}, by more than "
+        f"{limit} {likely}; a run like this {_what_is_found(pair, metric)}, and {_what_helps(pair)}"
     )
 
 
-def _told(pair: Pair, metric: str, interval: str = "") -> str:
+def _told(pair: Pair, metric: str, evidence: str = "") -> str:
     """Say what was seen, whatever it is worth."""
-    within = f" ({interval})" if interval else ""
+    within = f" ({evidence})" if evidence else ""
     if pair.difference == 0:
         return f"they are level in {metric_words(metric)}{within}"
     return f"{pair.first} is {difference_text(pair.difference, metric)} ahead in {metric_words(metric)}{within}"
 
 
+def _alone(pair: Pair, interval: str) -> str:
+    """Give the interval and p of this pair alone, and p among all: the first may exclude 0 where the last is large."""
+    if pair.n_tests < 2:
+        return f"{interval}, {_p_words(pair)}"
+    return f"taken alone {interval} and p {p_text(pair.p or 0.0)}; {_p_words(pair)}"
+
+
 def _what_is_found(pair: Pair, metric: str) -> str:
     smallest = pair.smallest or 0.0
-    if is_share(metric) and smallest >= 1:
-        return "no difference at all"
-    return f"only differences above {difference_text(smallest, metric)}"
+    if is_share(metric) and smallest >= 1 - pair.lower:
+        return "is too small to find any difference reliably"
+    return f"reliably finds only differences above {difference_text(smallest, metric)}"
 
 
 def _what_helps(pair: Pair) -> str:
@@ -67,18 +78,11 @@ def _what_helps(pair: Pair) -> str:
         return "more test images or more splits are needed"
     if pair.n_more is None:
         return f"more splits alone cannot settle it (not even {MOST_SPLITS:,}), because splits share images: add images"
-    splits = "one more split" if pair.n_more == 1 else f"{pair.n_more:,} more splits"
+    splits = more_splits_text(pair.n_more, len(pair.splits), pair.cv)
     return f"{splits} would settle it if difference and spread stay as they are"
 
 
-def _p_text(pair: Pair) -> str:
-    p = pair.p_holm or 0.0
+def _p_words(pair: Pair) -> str:
     test = {CORRECTED_T: "p", MCNEMAR: "McNemar p"}.get(pair.test, "permutation p")
     several = f" after Holm over {pair.n_tests} pairs" if pair.n_tests > 1 else ""
-    return f"{test} {'< 0.001' if p < 0.001 else f'= {p:.2g}' if p < 0.1 else f'= {p:.2f}'}{several}"
-
-
-def _percent(probability: float) -> str:
-    """Write a probability so that only certainty reads as certainty."""
-    percent = 100 * probability
-    return "over 99.9 %" if percent > 99.9 else f"{percent:.1f} %" if percent > 99 else f"{percent:.0f} %"
+    return f"{test} {p_text(pair.p_holm or 0.0)}{several}"

@@ -106,8 +106,8 @@ class Comparison:
         Returns
         -------
         pixels : ndarray of shape (height, width, 3), uint8, or None
-            RGB, longer side at most 160 pixels. None where the image is gone, or was not among the 2,000 that are kept
-            with a comparison of images in memory.
+            RGB, longer side at most 256 pixels; 160 where the images were in memory. None where the image is gone, or
+            was not among the 2,000 that are kept with a comparison of images in memory.
         """
         return self.gallery.image(int(position))
 

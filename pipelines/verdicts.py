@@ -9,6 +9,7 @@ import pandas as pd
 from eyecraft.features._checks import check_choice, check_number
 
 from ._student import Estimate
+from ._verdict_best import against
 from ._verdict_pairs import Pair, judge_pairs
 from ._verdict_words import sentence
 
@@ -19,6 +20,7 @@ _COLUMNS = {
     "first": "str",
     "second": "str",
     "verdict": "str",
+    "slight": "bool",
     "difference": "float64",
     "low": "float64",
     "high": "float64",
@@ -75,7 +77,8 @@ class Verdicts:
         -------
         frame : DataFrame
             ``first, second``: the first has the higher mean on the splits that both finished. ``verdict``: "better"
-            (the first), "equivalent" or "undecided". ``difference`` (of means) with the ends ``low, high`` of its
+            (the first), "equivalent" or "undecided"; ``slight``: better, but probably by less than ``rope``.
+            ``difference`` (of means) with the ends ``low, high`` of its
             interval at ``1 - alpha``, for this pair alone; ``p`` (two-sided) and ``p_holm``;
             ``probability_better, probability_equivalent, probability_worse``; ``effect_size`` (difference over its
             standard deviation from split to split, or from image to image where there is one split);
@@ -102,6 +105,39 @@ class Verdicts:
         pairs = self.pairs
         found = pairs[(pairs["first"] == one) & (pairs["second"] == other)]
         return found.iloc[0] if len(found) else _turned(pairs, one, other)
+
+    def against(self, one: str | None = None) -> pd.DataFrame:
+        """Judge one pipeline against each of the others, these comparisons alone.
+
+        That is what a choice rests on: n comparisons have to hold at once, in place of all n (n + 1) / 2 pairs.
+
+        Parameters
+        ----------
+        one : str, optional
+            The best unless told.
+
+        Returns
+        -------
+        frame : DataFrame
+            One row per other pipeline, best first, as seen from *one*: ``verdict`` ("better", "equivalent",
+            "undecided" or "worse"), ``slight, difference``; ``low, high``, intervals that hold all together with a
+            probability of at least ``1 - alpha``; ``p`` and ``p_adjusted`` (Holm, over these alone);
+            ``probability_better, probability_equivalent, probability_worse``; ``n_more_splits``.
+
+        Notes
+        -----
+        Where *one* has the highest mean, "better" says that the other is ruled out as the best: with a probability of
+        at least ``1 - alpha`` the truly best pipeline is *one* or among those not ruled out [1]_. That *one* itself is
+        the best is shown only if all the others are ruled out.
+
+        .. [1] S. S. Gupta (1965), On some multiple decision (selection and ranking) rules, Technometrics 7(2), 225-245
+        """
+        names = self.names
+        if one is not None or names:
+            one = names[0] if one is None else one
+            check_choice("one", one, names)
+        others = [name for name in names if name != one]
+        return against({other: self.between(str(one), other) for other in others}, self.rope, self.alpha)
 
     def matrix(self) -> pd.DataFrame:
         """Return verdicts with a row and a column per pipeline, best first: row against column, "" on the diagonal."""
@@ -183,11 +219,13 @@ def verdicts(comparison: "Comparison", metric: str | None = None, rope: float = 
     4. More splits shrink ``1/J`` and leave ``n_test/n_train``: where the difference is small beside that, no number of
        splits settles the matter and more images are needed. The correction is generous where a split tests on more
        images than it trains on; ``benchmarks/false_alarms.py`` measures how often it errs, and what it finds.
-    5. One split. Spread from split to split cannot be seen, and the verdict rests on the test images alone: McNemar's
-       exact test [4]_ for accuracy; for mean per-class accuracy the two answers to each image are exchanged at random
-       within its class. Interval and probabilities are those of a normal distribution, with the sum over classes of
-       ``m / (K n)²`` for the squared error (K classes, m of n images answered differently, and one image of an average
-       class added). It says nothing about other training sets, and the sentence says so. Other metrics are not tested.
+    5. One fixed split, such as the official one of a data set. Spread from split to split cannot be seen, and the
+       verdict rests on the test images alone: McNemar's exact test [4]_ for accuracy; for mean per-class accuracy the
+       two answers to each image are exchanged at random within its class. Interval and probabilities are those of a
+       normal distribution, with the sum over classes of ``m / (K n)²`` for the squared error (K classes, m of n images
+       answered differently, and one image of an average class added). It says nothing about other training sets, and
+       the sentence says so. Other metrics are not tested. One random split (a splitter with ``n_splits=1``) gets no
+       verdict: the p-values are told, but the next draw would have other test images.
     6. No spread (the same difference on every split) leaves nothing to test by. The verdict is *equivalent* if all
        answers are the same, else *undecided*.
 
@@ -240,6 +278,7 @@ def _record(pair: Pair, metric: str, rope: float, alpha: float) -> dict[str, Any
         "first": pair.first,
         "second": pair.second,
         "verdict": pair.verdict,
+        "slight": pair.slight,
         "difference": pair.difference,
         "low": low,
         "high": high,

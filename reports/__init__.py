@@ -11,10 +11,13 @@ what an extractor sees of an image.
 
 from .ablation_display import AblationDisplay, ablation_table
 from .accuracy_cost_display import AccuracyCostDisplay
+from .agreement_display import AgreementDisplay
+from .class_gap_display import ClassGapDisplay
 from .collect import collect
 from .confusion_display import ConfusionDisplay
 from .feature_view_display import FeatureViewDisplay
 from .filters_display import FiltersDisplay
+from .gallery_display import GalleryDisplay
 from .html import render_html, write_html
 from .learning_curve_display import LearningCurveDisplay
 from .markdown import render_markdown, write_markdown
@@ -28,6 +31,7 @@ from .robustness_display import RobustnessDisplay
 from .run_differences import RunDifferences
 from .sampling_display import SamplingDisplay
 from .score_display import ScoreDisplay
+from .stage_cost_display import StageCostDisplay
 from .terminal import score_table
 from .training_display import TrainingDisplay
 from .verdict_display import VerdictDisplay
@@ -37,9 +41,12 @@ from .vote_map_display import VoteMapDisplay
 __all__ = [
     "AblationDisplay",
     "AccuracyCostDisplay",
+    "AgreementDisplay",
+    "ClassGapDisplay",
     "ConfusionDisplay",
     "FeatureViewDisplay",
     "FiltersDisplay",
+    "GalleryDisplay",
     "LearningCurveDisplay",
     "PerClassDisplay",
     "ProbeDisplay",
@@ -48,6 +55,7 @@ __all__ = [
     "RunDifferences",
     "SamplingDisplay",
     "ScoreDisplay",
+    "StageCostDisplay",
     "TrainingDisplay",
     "VerdictDisplay",
     "VisualWordsDisplay",

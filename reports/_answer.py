@@ -1,23 +1,26 @@
-"""The paragraph on top of a report: who won, by how much, and what that is worth, in plain words."""
+"""The first screen of a report: which pipeline to use, why, how surely, at what cost, and what else; in plain words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from eyecraft.pipelines._entries import UNTRAINED
+from eyecraft.pipelines._verdict_best import few_splits
 from eyecraft.pipelines.pareto import cheapest_within
 
-from ._format import difference_text, is_share, metric_words, names_text, plural, range_text, score_text, seconds_text
+from ._answer_points import WITHIN, points
+from ._format import difference_text, is_share, metric_words, names_text, plural, score_text
+from ._guessing import guess_of
 from ._verdicts import find_pair
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
 
-WITHIN = 1.0
-"""A pipeline counts as nearly as good as the best within so many percentage points."""
-
 LEVEL = 0.0005
 """Shares closer than this are printed alike and count as a tie."""
+
+GUESSING = 0.02
+"""A best pipeline that is no more above blind guessing than this is none to use."""
 
 HAND_CRAFTED, LEARNED = "hand-crafted", "learned"
 
@@ -39,9 +42,10 @@ def collect_answer(
     Returns
     -------
     dict
-        ``headline`` (str), ``sentences`` (list of str), ``hedge`` (str) and the names ``winner, runner_up,
-        best_handcrafted, best_learned, cheapest`` (None where there is none); ``highlights``: each of those
-        names with what it is.
+        ``headline`` (str); ``points`` (dictionaries of ``title, figure, text``: how good, how sure, what it costs, and
+        what to use where that is too much); ``warning`` (str) where there are too few splits; ``sentences`` (list of
+        str); ``hedge`` (str: what the verdicts rest on); and the names ``winner, runner_up, best_handcrafted,
+        best_learned, cheapest`` (None where there is none).
     """
     done = [row for row in rows if row["complete"]] or [row for row in rows if row["mean"] is not None]
     answer: dict[str, Any] = {
@@ -51,40 +55,39 @@ def collect_answer(
         "best_learned": _first(done, LEARNED),
         "cheapest": _cheapest(comparison, done, metric),
     }
-    answer["highlights"] = _highlights(answer)
     if not done:
-        failed = sum(row["error"] is not None for row in rows)
-        headline = f"No pipeline finished: {failed} of {plural(len(rows), 'pipeline')} failed."
-        return answer | {"headline": headline, "sentences": ["Their errors are listed below."], "hedge": ""}
+        return answer | _nothing(rows)
     n_splits = len(done[0]["values"])
-    sentences = [
-        _lead(done, found),
-        _standing(done, found),
-        _kinds(done, answer, found, metric),
-        _price(done, answer, found, metric),
-        _untrained(rows),
-        _trouble(rows),
-    ]
+    guess = guess_of(comparison, metric)
+    sentences = [_rest(done, found), _untrained(rows), _trouble(rows)]
     return answer | {
-        "headline": _headline(done, metric, n_splits),
+        "headline": _headline(done, metric, guess),
+        "points": points(done, found, answer["cheapest"], metric, guess),
+        "warning": _warning(done, found, n_splits),
         "sentences": [sentence for sentence in sentences if sentence],
         "hedge": _hedge(done, found, metric, n_splits),
     }
 
 
-def _highlights(answer: dict[str, Any]) -> dict[str, list[str]]:
-    titles = {
-        "winner": "highest score",
-        "runner_up": "runner-up",
-        "best_handcrafted": "best hand-crafted",
-        "best_learned": "best learned",
-        "cheapest": "cheapest within 1 point",
-    }
-    highlights: dict[str, list[str]] = {}
-    for key, title in titles.items():
-        if answer[key] is not None:
-            highlights.setdefault(answer[key], []).append(title)
-    return highlights
+def _warning(done: list[dict[str, Any]], found: dict[str, Any], n_splits: int) -> str:
+    """Say that there are too few splits, unless these were enough to rule all the others out."""
+    settled = all(one["verdict"] in ("worse", "barely worse") for one in found["against"].values())
+    return "" if settled and n_splits > 1 else few_splits(len(done), n_splits)
+
+
+def _nothing(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say that no pipeline finished, and whether that is a failure or work to go on with."""
+    failed = sum(row["error"] is not None for row in rows)
+    waiting = len(rows) - failed
+    sentences = ["Their errors are listed below."] if failed else []
+    if waiting:
+        sentences.append(
+            f"{plural(waiting, 'pipeline')} {'has' if waiting == 1 else 'have'} not been run on any split yet: the run "
+            "was stopped before. The same command goes on with it."
+        )
+    which = f"{failed} of {plural(len(rows), 'pipeline')} failed" if failed else "the run was stopped too early"
+    headline = f"No pipeline finished: {which}."
+    return {"headline": headline, "points": [], "warning": "", "sentences": sentences, "hedge": ""}
 
 
 def _first(done: list[dict[str, Any]], kind: str) -> str | None:
@@ -100,15 +103,20 @@ def _cheapest(comparison: Comparison, done: list[dict[str, Any]], metric: str) -
         return None
 
 
-def _headline(done: list[dict[str, Any]], metric: str, n_splits: int) -> str:
+def _headline(done: list[dict[str, Any]], metric: str, guess: float | None) -> str:
     best = done[0]
-    over = f"mean of {plural(n_splits, 'split')}" if n_splits > 1 else "one split"
-    score = f"{score_text(best['mean'], metric)} {metric_words(metric)} ({over})"
+    score = f"{score_text(best['mean'], metric)} {metric_words(metric)}"
+    if guess is not None and best["mean"] < guess + GUESSING:
+        which = "It is" if len(done) == 1 else f"The best is {best['name']}, and it is"
+        return f"None of these is worth using. {which} no better than blind guessing: {score}."
     if len(done) == 1:
         return f"{best['name']} reached {score}; there is no other finished pipeline to compare it with."
     if _level(best, done[1], metric):
-        return f"{best['name']} and {done[1]['name']} tie at {score}."
-    return f"{best['name']} came first with {score}."
+        return f"Use {best['name']} or {done[1]['name']}: they tie at {score}."
+    rival = next((row for row in done if row["kind"] != best["kind"]), done[1])
+    what = f"the best {rival['kind']} pipeline" if rival["kind"] != best["kind"] else "the runner-up"
+    lead = difference_text(best["mean"] - rival["mean"], metric)
+    return f"Use {best['name']}: {score}, {lead} above {what}, {rival['name']}."
 
 
 def _level(best: dict[str, Any], second: dict[str, Any], metric: str) -> bool:
@@ -116,74 +124,21 @@ def _level(best: dict[str, Any], second: dict[str, Any], metric: str) -> bool:
     return bool(best["mean"] - second["mean"] < (LEVEL if is_share(metric) else 1e-12))
 
 
-def _lead(done: list[dict[str, Any]], found: dict[str, Any]) -> str:
-    """Give the verdict on the two best."""
-    pair = find_pair(found, done[0]["name"], done[1]["name"]) if len(done) > 1 else None
-    return f"{pair['sentence']} {pair['note']}".strip() if pair else ""
-
-
-def _standing(done: list[dict[str, Any]], found: dict[str, Any]) -> str:
-    """Say how the best stands against all the others."""
+def _rest(done: list[dict[str, Any]], found: dict[str, Any]) -> str:
+    """Say which of the others may be as good as the best, and which are ruled out."""
     best = done[0]["name"]
-    others = [row["name"] for row in done[1:]]
+    others = [row["name"] for row in done[1:] if row["name"] in found["against"]]
     if len(others) < 2:
         return ""
-    by_verdict: dict[str, list[str]] = {"better": [], "equivalent": [], "undecided": []}
-    for name in others:
-        by_verdict.setdefault(found["cells"][best][name]["verdict"], []).append(name)
-    if by_verdict["better"] == others:
+    beaten = [name for name in others if found["against"][name]["verdict"] in ("worse", "barely worse")]
+    if beaten == others:
         return f"{best} is better than each of the {len(others)} others."
-    parts = []
-    for verdict, words in (
-        ("better", "better than"),
-        ("equivalent", "equivalent to"),
-        ("undecided", "undecided against"),
-    ):
-        names = by_verdict[verdict]
-        if names:
-            parts.append(f"{words} {names_text(names, 4) if len(names) <= 4 else len(names)}")
-    return f"Of the {len(others)} others, {best} is {', '.join(parts)}."
-
-
-def _kinds(done: list[dict[str, Any]], answer: dict[str, Any], found: dict[str, Any], metric: str) -> str:
-    by_name = {row["name"]: row for row in done}
-    hand, learned = (by_name.get(answer[key]) for key in ("best_handcrafted", "best_learned"))
-    if hand is None or learned is None:
-        return f"Only {done[0]['kind']} features finished, so the two kinds cannot be set against each other."
-    gap = hand["mean"] - learned["mean"]
-    ends = (
-        f"{hand['name']} ({score_text(hand['mean'], metric)}), and the best learned one is "
-        f"{learned['name']} ({score_text(learned['mean'], metric)})"
-    )
-    if gap == 0:
-        return f"The best hand-crafted pipeline is {ends}: no difference."
-    side, ahead, behind = ("hand-crafted", hand, learned) if gap > 0 else ("learned", learned, hand)
-    told = "" if {hand["name"], learned["name"]} == {done[0]["name"], done[1]["name"]} else _aside(ahead, behind, found)
-    text = f"The best hand-crafted pipeline is {ends}: {difference_text(gap, metric)} in favour of {side} features"
-    return f"{text}{told}."
-
-
-def _aside(ahead: dict[str, Any], behind: dict[str, Any], found: dict[str, Any]) -> str:
-    """Return the verdict on a pair for a place inside another sentence."""
-    verdict = found["cells"][ahead["name"]][behind["name"]]["verdict"]
-    said = {"better": "more than chance", "equivalent": "in effect equivalent", "undecided": "undecided"}
-    return f", {said.get(verdict, 'undecided')}"
-
-
-def _price(done: list[dict[str, Any]], answer: dict[str, Any], found: dict[str, Any], metric: str) -> str:
-    if answer["cheapest"] is None or len(done) < 2:
-        return ""
-    cheapest = next(row for row in done if row["name"] == answer["cheapest"])
-    cost = f"{seconds_text(cheapest['seconds_per_image'])} per image"
-    if cheapest is done[0]:
-        return f"No cheaper pipeline comes within one point of it; it takes {cost}."
-    best = done[0]["seconds_per_image"]
-    against = f", against {seconds_text(best)} for {done[0]['name']}" if best else ""
-    cell = found["cells"][done[0]["name"]][cheapest["name"]]
-    between = "" if cell["low"] is None else f", interval {range_text(cell['low'], cell['high'], metric)} points"
-    said = {"better": "the best is better than it", "undecided": "whether the best is better is undecided"}
-    verdict = said.get(cell["verdict"], "the two are equivalent")
-    return f"The cheapest within one point of the best is {cheapest['name']} at {cost}{against} ({verdict}{between})."
+    if not beaten:
+        return f"None of the {len(others)} others is ruled out as the best yet."
+    left = [name for name in others if name not in beaten]
+    may = names_text(left, 4) if len(left) <= 4 else f"{len(left)} others"
+    out = names_text(beaten, 4) if len(beaten) <= 4 else f"{len(beaten)} pipelines"
+    return f"Ruled out as the best: {out}. Not ruled out: {may}."
 
 
 def _untrained(rows: list[dict[str, Any]]) -> str:
@@ -196,24 +151,37 @@ def _untrained(rows: list[dict[str, Any]]) -> str:
 def _trouble(rows: list[dict[str, Any]]) -> str:
     failed = [row for row in rows if row["error"] is not None]
     waiting = [row for row in rows if row["error"] is None and not row["complete"]]
-    parts = [f"{plural(len(failed), 'pipeline')} failed"] if failed else []
+    parts = [f"{plural(len(failed), 'pipeline')} failed; see the failures below"] if failed else []
     parts += [f"{plural(len(waiting), 'pipeline')} did not finish every split"] if waiting else []
-    return f"{' and '.join(parts)}; see the failures below." if parts else ""
+    return f"{' and '.join(reversed(parts))}." if parts else ""
 
 
 def _hedge(done: list[dict[str, Any]], found: dict[str, Any], metric: str, n_splits: int) -> str:
-    """Say what the verdicts rest on."""
-    equal = f"differences up to {difference_text(found['rope'], metric)} count as equivalent"
+    """Say what the verdicts rest on, and what a run like this can find."""
+    equal = f"Differences up to {difference_text(found['rope'], metric)} count as equivalent."
     if n_splits < 2:
         return (
-            "There is one split only: verdicts rest on its test images alone and say nothing about other training "
-            f"sets ({equal}). Ask for several splits before you rely on a small difference."
+            "There is one split only: what is said rests on its test images alone and says nothing about other "
+            f"training sets. {equal}"
         )
     spread = "The ± is the standard deviation over splits, not a confidence interval."
     if len(done) < 2 or not found["n_tests"]:
         return spread
-    holm = f", adjusted for {plural(found['n_tests'], 'pair')} (Holm)" if found["n_tests"] > 1 else ""
+    n = found["n_against"]
+    together = f", adjusted for the {n} comparisons with the best (Holm)" if n > 1 else ""
+    every = f"; between any two, for all {found['n_tests']} pairs" if found["n_tests"] > n > 1 else ""
     return (
         f"Verdicts rest on the differences over the same {n_splits} splits, by the t-test corrected for the images "
-        f"that splits share (Nadeau and Bengio){holm}; {equal}. {spread}"
+        f"that splits share (Nadeau and Bengio){together}{every}. {equal} {_reach(done, found, metric)}{spread}"
     )
+
+
+def _reach(done: list[dict[str, Any]], found: dict[str, Any], metric: str) -> str:
+    """Say which difference between the two best would have been found."""
+    pair = find_pair(found, done[0]["name"], done[1]["name"])
+    smallest = None if pair is None else pair["smallest_detectable"]
+    if smallest is None:
+        return ""
+    if is_share(metric) and smallest >= 1 - done[1]["mean"]:
+        return "Between the two best this run is too small to find any difference reliably. "
+    return f"Between the two best it reliably finds differences above {difference_text(smallest, metric)}. "

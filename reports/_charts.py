@@ -12,7 +12,8 @@ from typing import Any
 from ._format import is_share, score_text, seconds_text
 
 _MARK = 9.0
-_FONT = 12.5
+FONT = 12.5
+"""Size of the names in charts, in the units of their view boxes."""
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -68,15 +69,13 @@ def score_strips(rows: list[dict[str, Any]], metric: str) -> dict[str, Any] | No
 
 
 def class_gaps(per_class: dict[str, Any], left: str, right: str, most: int = 7) -> dict[str, Any] | None:
-    """Lay out the classes on which two pipelines differ most, both ways, largest lead of `left` first."""
+    """Lay out the classes on which two pipelines differ most: the leads of `left`, then of `right`, largest first."""
     pairs = zip(per_class["classes"], per_class["scores"][left], per_class["scores"][right], strict=True)
     gaps = [
         {"name": name, "left": a, "right": b, "gap": a - b} for name, a, b in pairs if a is not None and b is not None
     ]
-    gaps.sort(key=lambda gap: -gap["gap"])
-    ahead = [gap for gap in gaps if gap["gap"] > 0][:most]
-    behind = [gap for gap in gaps if gap["gap"] < 0][-most:]
-    shown = ahead + behind
+    gaps.sort(key=lambda gap: -abs(gap["gap"]))
+    shown = [gap for gap in gaps if gap["gap"] > 0][:most] + [gap for gap in gaps if gap["gap"] < 0][:most]
     if not shown:
         return None
     scores = [gap[side] for gap in shown for side in ("left", "right")]
@@ -121,7 +120,7 @@ def cost_chart(rows: list[dict[str, Any]], metric: str, width: int, height: int)
     ]
     x_ticks = _thin(log_ticks(x_low, x_high), most=8 if width > 500 else 4)
     front = sorted((point["x"], point["y"]) for point in points if point["row"]["on_front"])
-    _place_labels(points, front, box)
+    place_labels(points, front, box)
     return {
         "width": width,
         "height": height,
@@ -165,7 +164,7 @@ def _steps(front: list[tuple[float, float]], right: float) -> list[str]:
     return [*path, f"H{right}"]
 
 
-def _place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]], box: dict[str, float]) -> None:
+def place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]], box: dict[str, float]) -> None:
     """Put each name beside its mark where it covers no mark, name or line; the best place if none is free."""
     marks = [(p["x"] - _MARK, p["y"] - _MARK, p["x"] + _MARK, p["y"] + _MARK) for p in points]
     taken: list[tuple[float, float, float, float]] = []
@@ -173,16 +172,16 @@ def _place_labels(points: list[dict[str, Any]], front: list[tuple[float, float]]
     lines += [(b[0] - 1, b[1], b[0] + 1, a[1]) for a, b in itertools.pairwise(front)]
     lines += [(front[-1][0], front[-1][1] - 1, box["right"], front[-1][1] + 1)] if front else []
     for own, point in enumerate(points):
-        wide = 0.56 * _FONT * len(point["text"])
+        wide = 0.56 * FONT * len(point["text"])
         places = []
         for (dx, anchor), dy in itertools.product(((11, "start"), (-11, "end"), (0, "middle")), (4, -11, 20, -24, 33)):
             if anchor == "middle" and dy == 4:
                 continue
             x, y = point["x"] + dx, point["y"] + dy
             start = x - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-            area = (start, y - _FONT + 2, start + wide, y + 3)
+            area = (start, y - FONT + 2, start + wide, y + 3)
             overlap = sum(_overlap(area, other) for other in (*marks[:own], *marks[own + 1 :], *taken))
-            overlap += 0.15 * sum(_overlap(area, line) for line in lines)  # crossing a thin line is no great harm
+            overlap += 4 * sum(_overlap(area, line) for line in lines)  # a name struck through is hard to read
             outside = max(0.0, box["left"] + 3 - area[0]) + max(0.0, area[2] - box["right"])
             outside += max(0.0, box["top"] - area[1]) + max(0.0, area[3] - box["bottom"])
             habit = 0.2 * abs(dy - 4) + {"start": 0, "end": 1, "middle": 2}[anchor]
@@ -242,7 +241,7 @@ def matrix_view(counts: list[list[int]], classes: list[str], most_titles: int = 
         "n": len(classes),
         "lettered": lettered,
         "slanted": longest > 3,
-        "left": 12 + 6.4 * min(longest, 13),
-        "below": 22 if longest <= 3 else 20 + 5.2 * min(longest, 9),
+        "left": 12 + 6.2 * min(longest, 18),
+        "below": 22 if longest <= 3 else 18 + 4.6 * min(longest, 12),
         "cells": cells if lettered else cells[:most_titles],
     }

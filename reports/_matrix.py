@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
     from eyecraft.pipelines.comparison_matrix import ComparisonMatrix
 
-SYMBOLS = {"worse": "▽", "equivalent": "=", "undecided": "?"}
-"""Verdicts on a pipeline against the best of its column."""
-
 _DIGITS = 12  # scores that agree to so many are level
 _FADED = 0.3  # thirty points behind the best is as pale as it gets
 _PAIR_KEYS = ("first", "second", "rank_difference", "p_nemenyi", "p_wilcoxon", "p_holm")
@@ -85,17 +82,16 @@ def _column(comparison: Comparison, metric: str) -> dict[str, Any]:
     whole = [row for row in rows if row["complete"]]
     top = max((row["mean"] for row in whole), default=0.0)
     best = [row["name"] for row in whole if round(row["mean"], _DIGITS) == round(top, _DIGITS)]
-    cells = collect_verdicts(comparison, rows, metric)["cells"]
-    against = {name: cells.get(name, {}).get(best[0]) for name in cells} if best else {}
+    against = collect_verdicts(comparison, rows, metric)["against"] if best else {}
     rivals = [row["name"] for row in whole if row["name"] not in best]
     return {
         "rows": {row["name"]: row for row in rows},
         "top": top,
         "best": best,
-        "verdicts": {name: cell["verdict"] for name, cell in against.items() if cell},
+        "verdicts": {name: cell["verdict"] for name, cell in against.items()},
         "clear": len(best) == 1
         and bool(rivals)
-        and all((against[name] or {}).get("verdict") == "worse" for name in rivals),
+        and all(against[name]["verdict"] in ("worse", "barely worse") for name in rivals),
     }
 
 

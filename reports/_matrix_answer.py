@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from ._answer import _untrained
-from ._format import chance_text, metric_words, names_text, plural
+from ._format import chance_text, difference_text, metric_words, names_text, plural, seconds_text
 
 _SHOWN = 4  # names in one breath
+_MUCH_CHEAPER = 2.0  # times as fast as the leading pipeline
 
 
 def answer_matrix(collected: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +23,8 @@ def answer_matrix(collected: dict[str, Any]) -> dict[str, Any]:
     won = [dataset for dataset in collected["datasets"] if dataset["best"]]
     if not won:
         return {"headline": "No pipeline has a score on any data set.", "sentences": _trouble(collected), "hedge": ""}
-    sentences = [_clear(won), _kinds(collected), _ranks(collected), *_trouble(collected), _untrained(collected["rows"])]
+    sentences = [_clear(won), _kinds(collected), _ranks(collected), _price(collected), *_trouble(collected)]
+    sentences.append(_untrained(collected["rows"]))
     return {
         "headline": _headline(collected, won),
         "sentences": [sentence for sentence in sentences if sentence],
@@ -94,6 +97,12 @@ def _ranks(collected: dict[str, Any]) -> str:
     order = sorted(ranking["average"], key=ranking["average"].get)
     first, n = order[0], ranking["n_datasets"]
     average = ranking["average"][first]
+    tied = [name for name in order if round(ranking["average"][name] - average, 9) == 0]
+    if len(tied) > 1:
+        return (
+            f"Over {plural(n, 'data set')} {names_text(tied, _SHOWN)} share the best average rank, {average:.2f} among "
+            f"{len(order)} pipelines."
+        )
     text = f"Over {plural(n, 'data set')} {first} has the best average rank, {average:.2f} among {len(order)} pipelines"
     tested = tested_text(ranking)
     if n < ranking["fewest"]:
@@ -115,6 +124,40 @@ def tested_text(ranking: dict[str, Any]) -> str:
     two = ranking["friedman_p"] is None
     text = chance_text(ranking["wilcoxon_p" if two else "friedman_p"])
     return f"{'Wilcoxon' if two else 'Friedman'} p {text if text.startswith('<') else f'= {text}'}"
+
+
+def _price(collected: dict[str, Any]) -> str:
+    """Say what the leading pipeline costs, and which much cheaper one comes nearest to it."""
+    first, *others = collected["rows"]
+    seconds = [cell["seconds"] for cell in first["cells"] if cell["state"] == "whole" and cell["seconds"]]
+    if not seconds:
+        return ""
+    text = f"{first['name']} takes {_span(seconds)} per image"
+    near = [(gap, row["name"], times) for row in others if (found := _cheaper(row, first)) for gap, times in [found]]
+    if not near:
+        return f"{text}; no other pipeline is much cheaper."
+    gap, name, times = min(near)
+    lower = f"{difference_text(gap, collected['metric'])} {'lower' if gap > 0 else 'higher'}"
+    return f"{text}; {name}, {lower} on average, is {times:.0f} times as fast."
+
+
+def _span(seconds: list[float]) -> str:
+    low, high = seconds_text(min(seconds)), seconds_text(max(seconds))
+    return low if low == high else f"{low} to {high}"
+
+
+def _cheaper(row: dict[str, Any], first: dict[str, Any]) -> tuple[float, float] | None:
+    """Return how much lower a pipeline scores on average and how many times as fast it is; None if less than twice."""
+    pairs = [
+        (other["mean"] - own["mean"], other["seconds"] / own["seconds"])
+        for own, other in zip(row["cells"], first["cells"], strict=True)
+        if own["state"] == other["state"] == "whole" and own["seconds"] and other["seconds"]
+    ]
+    if not pairs:
+        return None
+    gaps, times = zip(*pairs, strict=True)
+    typical = statistics.median(times)
+    return (statistics.fmean(gaps), typical) if typical >= _MUCH_CHEAPER else None
 
 
 def _trouble(collected: dict[str, Any]) -> list[str]:

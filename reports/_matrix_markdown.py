@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _format as words
 from ._markup import code, folded, plain, table
-from ._matrix import SYMBOLS
+from ._verdicts import SYMBOLS
 
 
 def render_matrix_markdown(collected: dict[str, Any], links: dict[str, str] | None = None) -> str:

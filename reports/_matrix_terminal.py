@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _format as words
-from ._matrix import SYMBOLS, collect_matrix
+from ._matrix import collect_matrix
 from ._rank_diagram import shorten
+from ._verdicts import SYMBOLS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -12,6 +12,7 @@ from eyecraft.pipelines.pareto import pareto_front
 
 from ._cost_table import add_prices
 from ._format import missing
+from ._guessing import guess_of, is_worth_a_price
 
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
@@ -65,14 +66,15 @@ def collect_rows(comparison: Comparison, metric: str | None = None) -> list[dict
         image, by stage), ``seconds_per_image`` (decode + extract + predict), ``timed_apart`` (whether these are those
         of the pass of their own, as for all rows or none), ``resources`` (as in `Comparison.resources`, None where
         missing), ``prices`` (see `add_prices`), ``fit_seconds`` (mean per split), ``n_done``, ``complete``,
-        ``on_front`` (no pipeline is both better and cheaper), ``error`` and ``errors``.
+        ``on_front`` (no pipeline is both better and cheaper), ``worth_it`` (on the front, and clearly above
+        guessing), ``error`` and ``errors``.
     """
     metric = main_metric(comparison, metric)
     rows = [_row(comparison, entry, metric) for entry in comparison.pipelines.to_dict("records")]
     apart = timed_apart(comparison.costs["pipeline"], comparison.resources)
     for row in rows:
         row["timed_apart"] = apart
-    _mark_front(rows)
+    _mark_front(rows, guess_of(comparison, metric))
     add_prices(rows)
     return sorted(rows, key=lambda row: (not row["complete"], row["mean"] is None, -(row["mean"] or 0.0)))
 
@@ -108,14 +110,18 @@ def _row(comparison: Comparison, entry: dict[str, Any], metric: str) -> dict[str
     }
 
 
-def _mark_front(rows: list[dict[str, Any]]) -> None:
-    """Mark the finished pipelines that no other one beats in score without costing more time per image."""
+def _mark_front(rows: list[dict[str, Any]], guess: float | None) -> None:
+    """Mark the finished pipelines that no other one beats in score without costing more time per image.
+
+    Of these, the ones that hardly beat blind guessing are cheap for nothing.
+    """
     priced = [row for row in rows if row["complete"] and row["seconds_per_image"]]
     columns = ["name", "mean", "seconds_per_image"]
     frame = pd.DataFrame([[row[key] for key in columns] for row in priced], columns=columns)
     front = set(pareto_front(frame, "mean", "seconds_per_image")["name"])
     for row in rows:
         row["on_front"] = row["name"] in front
+        row["worth_it"] = row["on_front"] and is_worth_a_price(row["mean"], guess)
 
 
 def split_count(comparison: Comparison) -> int:

@@ -95,7 +95,19 @@ def _images(found: dict[str, Sights], pictures: bool) -> list[dict[str, Any]]:
                     figures[key] |= _encoded(look.picture, pictures)
                     image["figures"].append(figures[key])
                 figures[key]["answers"].append({"name": name, "predicted": one.predicted})
+    for image in images.values():
+        n = 1 + len(image["figures"])
+        image["columns"] = {key: _even(n, most) for key, most in (("wide", 8), ("mid", 5), ("few", 3))}
     return list(images.values())
+
+
+def _even(n: int, most: int) -> int:
+    """Return how many of n pictures go into a row, at most so many, for rows that are filled as evenly as can be.
+
+    >>> [_even(n, 8) for n in (3, 8, 9, 17)]
+    [3, 8, 5, 6]
+    """
+    return math.ceil(n / math.ceil(n / most))
 
 
 def _encoded(picture: Picture, pictures: bool) -> dict[str, Any]:

@@ -15,6 +15,9 @@ _MOST_OF_A_KIND = 4
 
 _FONT = 12.5
 
+_LEADER = 18.0
+"""Room between the end of a curve and its name."""
+
 
 def line_looks(collected: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return how the curve of each pipeline looks in every chart, in the order of the table of scores.
@@ -46,8 +49,8 @@ def curve_chart(
     if len(sizes) < 2:
         return None
     strong = [line["name"] for line in curves["lines"] if looks[line["name"]]["strong"]]
-    most = 24 if width > 500 else 13
-    room = 0.66 * _FONT * min(most, max(map(len, strong), default=0)) + 16  # names are bold
+    most = 26 if width > 500 else 16
+    room = 0.66 * _FONT * min(most, max(map(len, strong), default=0)) + _LEADER + 8  # names are bold
     box = {"left": 48.0, "right": width - round(room, 1), "top": 14.0, "bottom": height - 44.0}
     points = [point for line in curves["lines"] for point in line["points"]]
     ends = [point[key] if point[key] is not None else point["mean"] for point in points for key in ("low", "high")]
@@ -72,6 +75,7 @@ def curve_chart(
         "height": height,
         "box": box,
         "lines": sorted(lines, key=lambda line: line["strong"]),
+        "legend": [{"name": line["name"], **looks[line["name"]]} for line in curves["lines"] if line["name"] in strong],
         "rings": _rings(curves, x, y),
         "x_ticks": _sparse([{"x": x(size), "text": f"{size:,}"} for size in sizes]),
         "y_ticks": [{"y": y(tick), "text": _tick_text(tick, curves["metric"])} for tick in ticks],
@@ -97,7 +101,9 @@ def small_charts(robust: dict[str, Any], width: int, height: int, looks: dict[st
         lines = []
         for line in chart["lines"]:
             places = [(across[step], y(value)) for step, value in zip(line["steps"], line["values"], strict=True)]
-            lines.append({"name": line["name"], **looks[line["name"]], "places": places, "path": _path(places)})
+            band = _error_band(line, across, lambda value: y(min(max(value, ticks[0]), ticks[-1])))
+            look = looks[line["name"]]
+            lines.append({"name": line["name"], **look, "places": places, "path": _path(places), "band": band})
         lines.sort(key=lambda line: line["strong"])
         marks = [
             {"x": at, "text": level if width >= 250 or step == 0 or (last - step) % 2 == 0 else ""}
@@ -112,7 +118,19 @@ def small_charts(robust: dict[str, Any], width: int, height: int, looks: dict[st
         "y_ticks": [{"y": y(tick), "text": _tick_text(tick, robust["metric"])} for tick in ticks],
         "legend": [{"name": name, **look} for name, look in looks.items() if look["strong"]],
         "n_thin": sum(not look["strong"] for look in looks.values()),
+        "banded": any(line["band"] for chart in charts for line in chart["lines"]),
     }
+
+
+def _error_band(line: dict[str, Any], across: list[float], y: Callable[[float], float]) -> str:
+    """Return the outline of a curve plus and minus its standard errors; nothing where they are not all known."""
+    errors = line.get("errors") or []
+    if len(errors) < 2 or any(error is None for error in errors):
+        return ""
+    known = list(zip(line["steps"], line["values"], errors, strict=True))
+    upper = [(across[step], y(value + error)) for step, value, error in known]
+    lower = [(across[step], y(value - error)) for step, value, error in known]
+    return f"{_path([*upper, *lower[::-1]])}Z"
 
 
 def _vertical(ticks: list[float], box: dict[str, float]) -> Callable[[float], float]:
@@ -130,11 +148,14 @@ def _path(places: list[tuple[float, float]]) -> str:
 
 
 def _name_ends(lines: list[dict[str, Any]], box: dict[str, float], most: int) -> None:
-    """Give each line a place for its name right of its end, apart from the others."""
+    """Give each line a place for its name right of its end, apart from the others, and a line that leads there."""
     ordered = sorted(lines, key=lambda line: float(line["places"][-1][1]))
     wanted = [float(line["places"][-1][1]) for line in ordered]
     for line, place in zip(ordered, spread(wanted, _FONT + 3, box["top"] + 4, box["bottom"] - 4), strict=True):
-        line["label_y"] = round(place + 4, 1)
+        line["label_x"], line["label_y"] = round(box["right"] + _LEADER + 3, 1), round(place + 4, 1)
+        x, y = line["places"][-1]
+        far = abs(place - y) > 2 or x < box["right"] - 1
+        line["leader"] = f"M{x + 6:g} {y:g}L{box['right'] + _LEADER:g} {place:g}" if far else ""
         line["label"] = line["name"] if len(line["name"]) <= most else f"{line['name'][: most - 1]}…"
 
 

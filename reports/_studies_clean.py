@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +35,9 @@ def collect_clean(comparison: Comparison, studies: Studies | None) -> dict[str, 
         ``looked`` (whether every image was), ``lead`` and ``warning`` (sentences, the latter None if there is nothing
         to fear), ``copies`` (None, or ``n_pairs, n_images, n_across`` classes, ``told`` (how), ``splits`` of ``split,
         n_test, n_leaked, share, n_other_class``, ``without`` (what leaving them out changes) and ``pairs`` of ``first,
-        second, first_label, second_label, correlation, n_apart``), ``uneven`` (None or a sentence), ``files`` (``path,
-        reason``), ``n_files``, ``suspects`` (``index, label, suggested, share, agree``), ``n_suspects``, ``n_judged``,
-        ``doubted`` (how, in words) and ``unit`` (of ``share``).
+        second, first_file, second_file, first_label, second_label, correlation, n_apart``), ``uneven`` (None or a
+        sentence), ``files`` (``path, reason``), ``n_files``, ``suspects`` (``index, file, label, suggested, share,
+        agree``), ``n_suspects``, ``n_judged``, ``doubted`` (how, in words) and ``unit`` (of ``share``).
     """
     checks = None if studies is None else studies.checks
     errors = None if studies is None else studies.label_errors
@@ -80,7 +82,7 @@ def _lead(
     found = []
     if copies is not None:
         found.append(
-            plural(copies["n_pairs"], "pair") + " of near duplicates" if copies["n_pairs"] else "no duplicates"
+            plural(copies["n_pairs"], "pair") + " of near duplicates" if copies["n_pairs"] else "no near duplicates"
         )
     if n_files or checks is not None:
         found.append(f"{n_files:,} unreadable {'file' if n_files == 1 else 'files'}" if n_files else "no broken file")
@@ -149,6 +151,7 @@ def _pairs(comparison: Comparison, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return pairs to look at: of two classes first, then those that a split takes apart, then the likest."""
     sides = [(set(np.asarray(train).tolist()), set(np.asarray(test).tolist())) for train, test in comparison.splits]
     some = frame.sort_values("same_class", kind="stable").head(_MOST_LOOKED_AT)
+    names = file_names(comparison)
     shown = []
     for row in some.to_dict("records"):
         first, second = int(row["first"]), int(row["second"])
@@ -157,6 +160,8 @@ def _pairs(comparison: Comparison, frame: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "first": first,
                 "second": second,
+                "first_file": names(first),
+                "second_file": names(second),
                 "first_label": str(row["first_label"]),
                 "second_label": str(row["second_label"]),
                 "correlation": float(row["correlation"]),
@@ -165,6 +170,16 @@ def _pairs(comparison: Comparison, frame: pd.DataFrame) -> list[dict[str, Any]]:
         )
     shown.sort(key=lambda pair: (pair["first_label"] == pair["second_label"], not pair["n_apart"]))
     return _different(shown)[:MOST_PAIRS]
+
+
+def file_names(comparison: Comparison) -> Callable[[int], str]:
+    """Return what to call the image at a position: its folder and file, or its number where it is no file."""
+    paths = comparison.gallery.paths() if hasattr(comparison, "gallery") else None
+
+    def name(position: int) -> str:
+        return "/".join(Path(paths[position]).parts[-2:]) if paths else f"image {position}"
+
+    return name
 
 
 def _different(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -242,6 +257,7 @@ def _suspects(comparison: Comparison, errors: LabelErrors, *, by_votes: bool) ->
     answers = comparison.predictions
     answers = answers[answers["index"].isin(frame["index"])]
     by_image = {int(index): found for index, found in answers.groupby("index")}
+    names = file_names(comparison)
     suspects = []
     for row in frame.to_dict("records"):
         found = by_image.get(int(row["index"]), answers.iloc[:0])
@@ -254,6 +270,7 @@ def _suspects(comparison: Comparison, errors: LabelErrors, *, by_votes: bool) ->
         suspects.append(
             {
                 "index": int(row["index"]),
+                "file": names(int(row["index"])),
                 "label": str(row["label"]),
                 "suggested": str(row["suggested"]),
                 "share": float(row["suggested_score"]),

@@ -95,7 +95,7 @@ def clean_section(c: dict[str, Any]) -> list[str]:
         head = ["image", "label", "more likely", plain(clean["unit"]), "pipelines that agree"]
         rows = [
             [
-                str(one["index"]),
+                plain(one["file"]),
                 plain(one["label"]),
                 plain(one["suggested"]),
                 score_text(one["share"], digits=0),
@@ -129,9 +129,9 @@ def _copies(copies: dict[str, Any]) -> list[str]:
     blocks.append(table(head, rows))
     pairs = [
         [
-            str(one["first"]),
+            plain(one["first_file"]),
             plain(one["first_label"]),
-            str(one["second"]),
+            plain(one["second_file"]),
             plain(one["second_label"]),
             f"{one['correlation']:.3f}",
         ]

@@ -12,8 +12,10 @@ import numpy as np
 if TYPE_CHECKING:
     from eyecraft.pipelines.comparison import Comparison
 
-THUMBNAIL_SIDE = 112
-"""Longest side of a thumbnail in pixels: sharp at 72 CSS pixels on most screens, about 2 kB."""
+THUMBNAIL_SIDES = (224, 160, 112)
+"""Longest sides of thumbnails in pixels: the largest of which all together fit into the page; 112 always do."""
+
+_ROOM = 1_000_000  # bytes for all of them; a page of 20 pipelines is to stay below 5 MB
 
 _TINY_SIDE = 48
 
@@ -26,22 +28,30 @@ def collect_thumbnails(comparison: Comparison, positions: Iterable[int]) -> dict
     dict
         ``str(position)`` -> ``src`` (a ``data:`` URI), ``width``, ``height`` and ``tiny`` (draw with hard pixels).
     """
-    thumbnails = {}
-    for position in sorted(set(positions)):
-        image = comparison.image(position)
-        if image is not None:
-            thumbnails[str(position)] = thumbnail(np.asarray(image))
+    wanted = {position: comparison.image(position) for position in sorted(set(positions))}
+    images = {position: np.asarray(image) for position, image in wanted.items() if image is not None}
+    thumbnails: dict[str, dict[str, Any]] = {}
+    for side in THUMBNAIL_SIDES:
+        thumbnails = {}
+        room = _ROOM
+        for position, image in images.items():
+            thumbnails[str(position)] = found = thumbnail(image, side)
+            room -= len(found["src"])
+            if room < 0 and side > THUMBNAIL_SIDES[-1]:
+                break
+        if room >= 0:
+            break
     return thumbnails
 
 
-def thumbnail(image: np.ndarray) -> dict[str, Any]:
+def thumbnail(image: np.ndarray, side: int = THUMBNAIL_SIDES[-1]) -> dict[str, Any]:
     """Shrink one ``uint8 (height, width, 3)`` image and write it as a data URI (lossless where it is tiny already)."""
     from PIL import Image
 
     picture = Image.fromarray(image).convert("RGB")
     tiny = max(picture.size) <= _TINY_SIDE
     if not tiny:
-        picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     stream = io.BytesIO()
     if tiny:
         picture.save(stream, "PNG", optimize=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from ._format import DASH, difference_text, range_text, signed_text
 from ._markup import folded, plain, table
+from ._verdicts import SYMBOLS
 
 _MOST_COLUMNS = 12  # a wider matrix does not fit a page
-_SYMBOLS = {"better": "▲", "worse": "▽", "equivalent": "=", "undecided": "?"}
 
 
 def interval(c: dict[str, Any], name: str) -> str:
@@ -21,7 +21,7 @@ def against_best(c: dict[str, Any], name: str) -> str:
     """Return the verdict of a pipeline against the best, with the difference and its interval."""
     found = c["verdicts"]
     best = found["names"][0] if found["pairs"] else None
-    cell = found["cells"].get(name, {}).get(best)
+    cell = found["against"].get(name)
     if cell is None:
         return "the best" if best is not None and name == best else DASH
     ends = "" if cell["low"] is None else f" ({range_text(cell['low'], cell['high'], c['metric'])})"
@@ -35,7 +35,8 @@ def verdicts_section(c: dict[str, Any]) -> list[str]:
         return ["## Who beats whom", "Fewer than two pipelines have a score, so there is no pair to judge."]
     names = found["names"]
     says = (
-        "The row against the column: ▲ better, ▽ worse (beyond chance at 5 %, all pairs taken together), = equivalent "
+        "The row against the column: ▲ better, ▽ worse (beyond chance at 5 %, all pairs taken together; ≳ and ≲ where "
+        f"the difference is probably below {difference_text(found['rope'], c['metric'])}), = equivalent "
         f"(less than {difference_text(found['rope'], c['metric'])} apart with a probability of 95 % or more), "
         "? undecided."
     )
@@ -55,4 +56,4 @@ def verdicts_section(c: dict[str, Any]) -> list[str]:
 
 def _symbol(found: dict[str, Any], name: str, other: str) -> str:
     verdict = found["cells"][name][other]["verdict"]
-    return f"{_SYMBOLS[verdict]} {verdict}" if len(found["names"]) <= 6 else _SYMBOLS[verdict]
+    return f"{SYMBOLS[verdict]} {verdict}" if len(found["names"]) <= 6 else SYMBOLS[verdict]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from ._charts import log_ticks
+from ._charts import FONT, log_ticks, place_labels
 from ._figures import axes_for, format_scores, kind_legend, tidy
 from ._format import metric_words, seconds_text
 from ._palette import colour, marker
@@ -98,13 +98,6 @@ class AccuracyCostDisplay:
             self.ax_.errorbar(
                 row["seconds_per_image"], row["mean"], spread, fmt=marker(str(row["kind"])), color=paint, markersize=7
             )
-            self.ax_.annotate(
-                str(row["pipeline"]),
-                (row["seconds_per_image"], row["mean"]),
-                xytext=(8, -3),
-                textcoords="offset points",
-                parse_math=False,
-            )
         if len(self.data):
             front = self.data[self.data["on_front"].astype(bool)].sort_values("seconds_per_image")
             self.ax_.step(
@@ -120,5 +113,32 @@ class AccuracyCostDisplay:
             ticks = log_ticks(*self.ax_.get_xlim())
             self.ax_.set_xticks(ticks, [seconds_text(tick) for tick in ticks])
             self.ax_.set_xticks([], minor=True)
+            self._name_marks()
             kind_legend(self.ax_, self.data["kind"], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         return self
+
+    def _name_marks(self) -> None:
+        """Write names where they cover no mark, no other name and no line; to be called when limits are settled."""
+        self.ax_.set_ylim(self.ax_.get_ylim())
+        size = self.ax_.yaxis.get_ticklabels()[0].get_fontsize()
+        scale = FONT / float(size) * 72 / self.figure_.dpi  # from pixels to the units that labels are placed in
+        low, high = self.ax_.transAxes.transform([(0, 0), (1, 1)]) * scale
+        marks = self.data[["seconds_per_image", "mean"]].to_numpy(float)
+        points = [
+            {"x": x, "y": high[1] - y, "text": str(name), "row": {"on_front": bool(on_front)}}
+            for (x, y), name, on_front in zip(
+                self.ax_.transData.transform(marks) * scale, self.data["pipeline"], self.data["on_front"], strict=True
+            )
+        ]
+        front = sorted((point["x"], point["y"]) for point in points if point["row"]["on_front"])
+        place_labels(points, front, {"left": low[0], "right": high[0], "top": 0.0, "bottom": high[1] - low[1]})
+        for point, place in zip(points, marks, strict=True):
+            self.ax_.annotate(
+                point["text"],
+                tuple(place),
+                xytext=((point["label_x"] - point["x"]) * size / FONT, (point["y"] - point["label_y"]) * size / FONT),
+                textcoords="offset points",
+                ha={"start": "left", "end": "right", "middle": "center"}[point["anchor"]],
+                fontsize=size,
+                parse_math=False,
+            )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import _format as words
 from ._charts import class_gaps, cost_chart, matrix_view, score_strips
+from ._cost_table import size_text
 from ._files import write_text
 from ._palette import RIGHT, WRONG
 from ._run_record import RECORD_ID
 from ._studies_charts import curve_chart, line_looks, small_charts
 from ._thumbnails import confusion_png
+from ._verdicts import SYMBOLS
 from .collect import collect
 
 if TYPE_CHECKING:
@@ -45,6 +48,13 @@ def _by_answer(answers: dict[str, str], label: str) -> list[tuple[str, list[str]
     return sorted(groups.items(), key=lambda group: (group[0] != label, -len(group[1])))
 
 
+def _glued(sentence: str) -> str:
+    """Keep every number of a sentence on one line with the unit after it."""
+    return _UNITS.sub("\\1\N{NO-BREAK SPACE}\\2", sentence)
+
+
+_UNITS = re.compile(r"(\d) (%|(?:points?|[mµ]?s|min|B|[KMG]iB)\b)")
+
 _FILTERS = {
     "score": _unbroken(words.score_text),
     "spread": _unbroken(words.spread_text),
@@ -58,9 +68,9 @@ _FILTERS = {
     "range": _unbroken(words.range_text),
     "chance": _unbroken(words.chance_text),
     "by_answer": _by_answer,
+    "size": _unbroken(size_text),
+    "glue": _glued,
 }
-
-_SYMBOLS = {"better": "▲", "worse": "▽", "equivalent": "=", "undecided": "?"}
 
 FIRST_MATRICES = 6
 """So many confusion matrices are open; those of further pipelines are folded away."""
@@ -105,7 +115,7 @@ def render_html(collected: dict[str, Any]) -> str:
         c=collected,
         charts=_lay_out(collected),
         kinds={row["name"]: row["kind"] for row in collected["rows"]},
-        symbols=_SYMBOLS,
+        symbols=SYMBOLS,
         record_id=RECORD_ID,
         script=markupsafe.Markup(script),  # a file of ours: nothing in it comes from outside
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
@@ -144,7 +154,7 @@ def _lay_out(collected: dict[str, Any]) -> dict[str, Any]:
         "first_matrices": shown[:FIRST_MATRICES],
         "more_matrices": shown[FIRST_MATRICES:],
         "strips": score_strips(rows, metric),
-        "cost": [chart for chart in (cost_chart(rows, metric, 760, 430), cost_chart(rows, metric, 380, 400)) if chart],
+        "cost": [chart for chart in (cost_chart(rows, metric, 860, 440), cost_chart(rows, metric, 380, 400)) if chart],
         "gaps": class_gaps(collected["per_class"], duel["left"], duel["right"]) if duel else None,
         "matrices": matrices,
         "class_order": _hardest_first(collected["per_class"]),
@@ -155,7 +165,7 @@ def _lay_out(collected: dict[str, Any]) -> dict[str, Any]:
 def _lay_out_studies(collected: dict[str, Any]) -> dict[str, Any]:
     """Compute where learning curves and curves under perturbations go: for a wide page and for a phone."""
     looks, curves, robust = line_looks(collected), collected["curves"], collected["robustness"]
-    sizes = ((760, 400), (380, 360)) if curves else ()
+    sizes = ((860, 430), (380, 400)) if curves else ()
     laid_out = [curve_chart(curves, width, height, looks) for width, height in sizes]
     return {
         "curves": [chart for chart in laid_out if chart],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._charts import class_gaps
 from ._cost_markdown import cost_section
+from ._cost_table import size_text
 from ._files import write_text
 from ._format import (
     DASH,
@@ -94,7 +95,9 @@ def _answer(c: dict[str, Any]) -> list[str]:
     answer = c["answer"]
     return [
         f"# {plain(c['dataset'].get('name') or 'Images')}: which features win?",
-        f"**{plain(answer['headline'])}** {plain(' '.join(answer['sentences']))}".strip(),
+        f"**{plain(answer['headline'])}**",
+        "\n".join(f"- {one['title']}: **{plain(one['figure'])}** {plain(one['text'])}" for one in answer["points"]),
+        plain(" ".join([*([answer["warning"]] if answer["warning"] else []), *answer["sentences"]])),
         f"> {plain(answer['hedge'])}" if answer["hedge"] else "",
     ]
 
@@ -136,7 +139,9 @@ def _range(counts: list[int]) -> str:
 def _scores(c: dict[str, Any]) -> list[str]:
     metrics = [c["metric"], *(name for name in c["metrics"] if name != c["metric"])]
     head = ["#", "Pipeline", *(plain(metric_words(name)) for name in metrics)]
-    head += ["95 % interval", "against the best", "time per image", "fit, one split", "features", "peak memory"]
+    head += ["95 % interval", "against the best", "time per image", "fit, one split", "features"]
+    needs = {"answer_memory": "memory", "model_bytes": "model"}
+    needs = needs if any(row["resources"]["answer_memory"] for row in c["rows"]) else {}
     rows = []
     for rank, row in enumerate(c["rows"], 1):
         note = ""
@@ -157,18 +162,19 @@ def _scores(c: dict[str, Any]) -> list[str]:
                 seconds_text(row["seconds_per_image"]),
                 seconds_text(row["fit_seconds"]),
                 count_text(row["n_features"]),
-                bytes_text(row["peak_memory"] or None),
+                *(size_text(row["resources"][key]) for key in needs),
             ]
         )
     many = f"mean ± standard deviation over {plural(c['n_splits'], 'split')}"
     over = many if c["n_splits"] > 1 else "one split, so no spread"
     legend = (
-        "● hand-crafted, ◆ learned. Time per image is decode + extract + predict; peak memory is the whole process's."
+        "● hand-crafted, ◆ learned. Time per image is decode + extract + predict."
+        f"{' Memory is what it takes to answer, model what is to be stored.' if needs else ''}"
     )
     return [
         "## Scores",
         f"Sorted by {plain(metric_words(c['metric']))}: {over}. {legend}",
-        table(head, rows, left=2),
+        table([*head, *needs.values()], rows, left=2),
         _split_table(c) if c["n_splits"] > 1 else "",
     ]
 
@@ -271,7 +277,7 @@ def _gallery(e: dict[str, Any], shown: list[dict[str, Any]]) -> str:
 def _failures(c: dict[str, Any]) -> list[str]:
     failed = [row for row in c["rows"] if row["error"] is not None]
     if not failed:
-        return ["## Failures", "None: every pipeline ran without an error."]
+        return []
     blocks = ["## Failures"]
     for row in failed:
         blocks += [f"### {_named(row)}", code(row["error"])]

@@ -12,11 +12,12 @@ from urllib.parse import quote
 from eyecraft.pipelines.comparison_matrix import folder_name
 
 from ._files import write_text
-from ._matrix import SYMBOLS, collect_matrix
+from ._matrix import collect_matrix
 from ._matrix_markdown import render_matrix_markdown as render_matrix_markdown
 from ._matrix_terminal import matrix_table as matrix_table
 from ._rank_diagram import lay_out_diagram, lay_out_rows
 from ._run_record import RECORD_ID
+from ._verdicts import SYMBOLS
 from .html import _environment
 from .report import write_report
 

@@ -87,13 +87,17 @@ def _caption(answer: dict[str, Any]) -> Text:
     from rich.text import Text
 
     caption = Text("● hand-crafted   ◆ learned\n\n", style="not italic")
-    return caption.append(answer["headline"], style="bold").append(f" {' '.join(answer['sentences'])}\n")
+    caption.append(answer["headline"], style="bold").append("\n")
+    for point in answer["points"]:
+        caption.append(f"{point['title']}: ").append(point["figure"], style="bold").append(f" {point['text']}\n")
+    rest = " ".join([*([answer["warning"]] if answer["warning"] else []), *answer["sentences"]])
+    return caption.append(f"{rest}\n" if rest else "")
 
 
 def _against(found: dict[str, Any], name: str, metric: str) -> str:
     """Return the verdict of a pipeline against the best one, with the difference."""
     best = found["names"][0] if found["pairs"] else None
-    cell = found["cells"].get(name, {}).get(best)
+    cell = found["against"].get(name)
     if cell is None:
         return "the best" if best is not None and name == best else ""
     return f"{cell['verdict']} {signed_text(cell['difference'], metric)}".replace(f" {DASH}", "")

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
 
+from ._exhibits import parts_of
 from ._figures import axes_for, format_scores, tidy
 from ._palette import colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from eyecraft.pipelines.comparison import Comparison
 
 _COLUMNS = {"loss": ("train_loss", "valid_loss"), "accuracy": ("train_acc", "valid_acc")}
 
@@ -76,6 +79,44 @@ class TrainingDisplay:
 
         check_is_fitted(classifier, "history_")
         return cls(classifier.history_, quantity=quantity, title=classifier.settings_.model).plot(ax)
+
+    @classmethod
+    def from_comparison(
+        cls,
+        comparison: Comparison,
+        pipeline: str,
+        *,
+        quantity: Literal["loss", "accuracy"] = "loss",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the course of a training that a comparison kept.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        pipeline : str
+            One that ends in a network that was trained.
+        quantity : {"loss", "accuracy"}, default="loss"
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure unless told.
+
+        Returns
+        -------
+        TrainingDisplay
+
+        Raises
+        ------
+        ValueError
+            Nothing was kept of a training of that pipeline.
+        """
+        kept = parts_of(comparison, "training")
+        if pipeline not in kept:
+            raise ValueError(
+                f"`pipeline` must be one whose training was kept ({', '.join(kept) or 'there is none'}); got "
+                f"{pipeline!r}. Nothing was drawn: name another, or fit the classifier and use `from_classifier`"
+            )
+        found = kept[pipeline]
+        return cls(pd.DataFrame(found.history), quantity=quantity, title=f"{pipeline}: {found.model}").plot(ax)
 
     def frame(self) -> pd.DataFrame:
         """Return the drawn numbers: one row per epoch."""

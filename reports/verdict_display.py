@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _LOOKS = {  # face, edge, text, symbol; shapes and lightness tell them apart, not hue
     "better": ("#0b6e5f", "#0b6e5f", "#ffffff", "▲"),
+    "barely better": ("#cfe5e1", "#0b6e5f", "#1b1f24", "≳"),
     "worse": ("#ffffff", "#0b6e5f", "#0b6e5f", "▽"),
+    "barely worse": ("#ffffff", "#9cc7c0", "#0b6e5f", "≲"),
     "equivalent": ("#e8eaed", "#c9ced4", "#1b1f24", "="),
     "undecided": ("#ffffff", "#d5d9de", "#59636e", "?"),
 }
@@ -97,16 +99,17 @@ class VerdictDisplay:
         n = len(names)
         side = max(2.6, (0.62 if n <= _MOST_NUMBERS else 0.34) * n)
         self.ax_, self.figure_ = axes_for(ax, (side + 1.8, side + 0.9))
-        cells = self.verdicts.matrix()
+        cells = self._cells()
         for row, one in enumerate(names):
             for column, other in enumerate(names):
                 if row == column:
                     continue
-                face, edge, ink, symbol = _LOOKS[cells.loc[one, other]]
+                verdict, difference = cells[one, other]
+                face, edge, ink, symbol = _LOOKS[verdict]
                 self.ax_.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, facecolor=face, edgecolor=edge))
                 text = symbol
                 if n <= _MOST_NUMBERS:
-                    text += f"\n{signed_text(self.verdicts.between(one, other)['difference'], self.verdicts.metric)}"
+                    text += f"\n{signed_text(difference, self.verdicts.metric)}"
                 self.ax_.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
         self.ax_.set(xlim=(-0.55, max(n, 1) - 0.45), ylim=(max(n, 1) - 0.45, -0.55), aspect="equal")
         self.ax_.set_xticks(range(n), [str(k + 1) for k in range(n)])
@@ -114,6 +117,17 @@ class VerdictDisplay:
         self.ax_.xaxis.tick_top()
         self.ax_.tick_params(length=0)
         self.ax_.spines[:].set_visible(False)
-        words = "   ".join(f"{symbol} {word}" for word, (*_, symbol) in _LOOKS.items())
+        shown = [word for word in _LOOKS if not word.startswith("barely") or self.verdicts.pairs["slight"].any()]
+        words = "   ".join(f"{_LOOKS[word][-1]} {word}" for word in shown)
         self.ax_.set_xlabel(f"{metric_words(self.verdicts.metric)}: row against column\n{words}")
         return self
+
+    def _cells(self) -> dict[tuple[str, str], tuple[str, float]]:
+        """Return verdict and difference of every ordered pair."""
+        cells = {}
+        for pair in self.verdicts.pairs.itertuples():
+            barely = "barely " if pair.slight else ""
+            cells[pair.first, pair.second] = (f"{barely}{pair.verdict}", pair.difference)
+            turned = {"better": "worse"}.get(str(pair.verdict), pair.verdict)
+            cells[pair.second, pair.first] = (f"{barely}{turned}", -pair.difference)
+        return cells

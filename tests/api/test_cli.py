@@ -74,6 +74,7 @@ def test_compare_a_folder_end_to_end(run: Run, pictures: Path, tmp_path: Path) -
     assert status == 0, err
     assert "hog-svm" in out
     assert "report.html" in out
+    assert "2 splits are too few to tell 2 pipelines apart" in " ".join(out.split())
     numbers = json.loads((tmp_path / "result" / "comparison.json").read_text())
     assert set(numbers) == {"dataset", "protocol", "pipelines", "environment"}
     by_name = {entry["name"]: entry for entry in numbers["pipelines"]}

@@ -80,7 +80,7 @@ def test_thumbnails_of_files_are_read_when_asked_for(image_files, tmp_path):
     paths = np.array(image_files(4, size=(400, 200)))
     compare([constant("a")], paths, LABELS[:4], cv=2, out=tmp_path / "out")
     loaded = Comparison.load(tmp_path / "out")
-    assert loaded.image(0).shape == (160, 80, 3)
+    assert loaded.image(0).shape == (256, 128, 3)
     assert not (tmp_path / "out" / "images.npz").exists()
     Path(paths[1]).unlink()
     assert loaded.image(1) is None

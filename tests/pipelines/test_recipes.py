@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from eyecraft.data import load_digits
+from eyecraft.features import HOG
 from eyecraft.pipelines import build, compare, default_recipes, recipes
+from eyecraft.pipelines._entries import as_text
 
 NAMES = [recipe.name for recipe in recipes()]
 
@@ -120,3 +122,15 @@ def test_default_recipes_need_no_network(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(default_recipes(tmp_path)) == {*plain, "squeezenet-svm"}
     monkeypatch.setenv("EYECRAFT_WEIGHTS", str(tmp_path))
     assert "squeezenet-svm" in default_recipes()
+
+
+def test_parameters_are_told_in_full():
+    """Defaults that make the method are named, what has no effect on it is not; of foreign steps what was changed."""
+    text = as_text(build("squeezenet-svm", n_jobs=2))
+    for words in ("model='squeezenet1_0'", "weights='DEFAULT'", "layers='features.12'", "LinearSVM(C=1.0,"):
+        assert words in text
+    for words in ("n_jobs", "store", "=None"):
+        assert words not in text
+    assert "> FunctionTransformer(func=<ufunc 'sqrt'>) >" in as_text(build("color-svm"))
+    assert "descriptor=DenseSIFT(bin_sizes=(4,)," in as_text(build("spm-svm"))
+    assert len(as_text(HOG(variant="x" * 1000))) < 600

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from references.invented_scores import invented
 from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.dummy import DummyClassifier
 
 from eyecraft.pipelines import Comparison, compare
+from eyecraft.pipelines._verdict_best import enough_splits, few_splits
 from eyecraft.pipelines.verdicts import verdicts
 
 BASE = [0.70, 0.71, 0.69, 0.72, 0.68]
@@ -69,6 +71,15 @@ def test_undecided_says_what_would_settle_it():
     assert f"only differences above {100 * row['smallest_detectable']:.1f} points" in row["sentence"]
 
 
+def test_folds_are_drawn_again_as_a_whole():
+    """Whoever asked for folds is told how often to draw them, not to add single splits."""
+    comparison = invented({"one": BASE, "other": above(BASE, [0.05, -0.02, 0.06, 0.01, 0.01])}, train_sizes=[400] * 5)
+    comparison.protocol["cv"] = "5 stratified folds, shuffled (random_state=0)"
+    row = only(comparison)
+    repeats = -(-(5 + row["n_more_splits"]) // 5)
+    assert f"drawing the folds {repeats} times in all (repeats={repeats}) would settle it" in row["sentence"]
+
+
 def test_more_splits_alone_cannot_settle_it():
     """Tested on three times as many images as trained on, the correction's second part outweighs the difference."""
     sizes = {"train_sizes": [20] * 5, "test_sizes": [60] * 5}
@@ -78,10 +89,95 @@ def test_more_splits_alone_cannot_settle_it():
 
 
 def test_two_splits_that_find_nothing():
-    """A smallest detectable difference beyond 100 points is none."""
+    """A smallest detectable difference beyond what there is room for is none, and no interval leaves what can be."""
     row = only(invented({"a": [0.55, 0.6], "b": [0.9, 0.8]}))
     assert row["smallest_detectable"] > 1
-    assert "a run like this reliably finds no difference at all, and 2 more splits would settle it" in row["sentence"]
+    assert row["high"] > 1
+    assert "(95 % interval −89.2 to 100.0, p = 0.21)" in row["sentence"]
+    told = "a run like this is too small to find any difference reliably, and 2 more splits would settle it"
+    assert told in row["sentence"]
+    row = only(invented({"a": [0.90, 0.91, 0.90], "b": [0.94, 0.95, 1.00]}))
+    assert 0.1 < row["smallest_detectable"] < 1, "above 90 % there is no room for it"
+    assert "too small to find any difference" in row["sentence"]
+
+
+def test_undecided_beside_an_interval_without_zero():
+    """The interval is the pair's alone, the verdict is not: both p-values and the posterior say why."""
+    steps = {"a": [0] * 5, "b": BY_HAND, "c": [0.06, 0.05, 0.07, 0.06, 0.065], "d": [0.001, 0, 0.002, 0, 0]}
+    frame = verdicts(invented({name: above(BASE, step) for name, step in steps.items()})).frame()
+    row = frame[(frame["first"] == "b") & (frame["second"] == "a")].iloc[0]
+    assert row["verdict"] == "undecided"
+    assert row["low"] > 0
+    adjusted = f"p = {row['p_holm']:.2f} after Holm over 6 pairs"
+    assert f"(taken alone 95 % interval 0.1 to 5.9 and p = 0.047; {adjusted}), by more" in row["sentence"]
+    assert "by more than 1.0 point with a probability of 93 %; a run" in row["sentence"]
+
+
+def test_slightly_better():
+    """A lead beyond chance that is probably below the region is said to be so; the verdict stays."""
+    row = only(invented({"a": BASE, "b": above(BASE, [0.006, 0.008, 0.011, 0.007, 0.0101])}))
+    assert (row["verdict"], row["slight"]) == ("better", True)
+    assert row["probability_better"] < 0.5
+    assert row["sentence"].startswith(
+        "b is better than a, but probably by less than 1.0 point: 0.8 points more accuracy (95 % interval"
+    )
+    assert row["sentence"].endswith("the lead is above that with a probability of 16 % only.")
+    assert not only(invented({"low": BASE, "high": above(BASE, BY_HAND)}))["slight"]
+
+
+def test_one_against_the_others():
+    """Three comparisons in place of six: Holm over these, intervals that exclude 0 exactly where it is beaten."""
+    steps = {"a": [0] * 5, "b": BY_HAND, "c": [0.06, 0.05, 0.07, 0.06, 0.065], "d": [0.001, 0, 0.002, 0, 0]}
+    told = verdicts(invented({name: above(BASE, step) for name, step in steps.items()}))
+    best = told.against()
+    assert best.index.tolist() == ["b", "d", "a"]
+    p = best["p"].sort_values()
+    expected = np.minimum(1, np.maximum.accumulate(p * [3, 2, 1]))
+    assert best["p_adjusted"].to_dict() == pytest.approx(expected.to_dict())
+    assert best["verdict"].tolist() == ["undecided", "better", "better"]
+    assert ((best["low"] >= 0) == (best["p_adjusted"] <= 0.05)).all()
+    for other, n in (("b", 1), ("d", 3), ("a", 3)):  # one is left open; the decided ones hold for all three
+        pair = told.between("c", other)
+        reach = student.isf(0.05 / n / 2, 4) * pair["standard_error"]
+        assert best.loc[other, "high"] == pytest.approx(pair["difference"] + reach)
+    assert best.loc["b", "n_more_splits"] > 0
+    assert (best.loc["a", "n_more_splits"], best.loc["a", "probability_better"]) == (
+        0,
+        told.between("c", "a")["probability_better"],
+    )
+    turned = told.against("a")
+    assert turned.loc["c", "verdict"] == "worse"
+    assert (turned.loc["c", "low"], turned.loc["c", "high"]) == pytest.approx(
+        (-best.loc["a", "high"], -best.loc["a", "low"])
+    )
+    with pytest.raises(ValueError, match="got 'nobody'"):
+        told.against("nobody")
+    assert len(verdicts(invented({"a": BASE})).against()) == 0
+
+
+def test_one_against_others_that_failed():
+    """They have no test and do not count; same answers are equivalent here too."""
+    labels, right = [["x", "y"]] * 2, [["x", "x"]] * 2
+    told = verdicts(
+        invented({"a": [0.5, 0.5], "b": [0.5, 0.5], "c": []}, labels=labels, answers={"a": right, "b": right})
+    ).against()
+    assert told["verdict"].to_dict() == {"b": "equivalent", "c": "undecided"}
+    assert told["p_adjusted"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("n_pipelines", "n_splits", "words"),
+    [(20, 3, "3 splits are too few to tell 20 pipelines apart"), (2, 1, "One split cannot"), (2, 4, ""), (1, 2, "")],
+)
+def test_too_few_splits(n_pipelines, n_splits, words):
+    """Said with how many would do, for which nothing is said."""
+    told = few_splits(n_pipelines, n_splits)
+    assert told.startswith(words)
+    assert bool(told) == bool(words)
+    if told:
+        enough = enough_splits(n_pipelines)
+        assert told.endswith(f"Ask for {enough} splits or more.")
+        assert few_splits(n_pipelines, enough) == ""
 
 
 def test_holm_over_all_pairs():
@@ -227,6 +323,22 @@ def test_one_split_of_class_means_rests_on_the_permutation_test():
     near = {(a, b) for a in (-3, -1, 1, 3) for b in (-5, -3, -1, 1, 3, 5) if abs(3 * a + b) < 4}
     ways = {-3: 1, -1: 3, 1: 3, 3: 1}, {-5: 1, -3: 5, -1: 10, 1: 10, 3: 5, 5: 1}
     assert row["p"] == pytest.approx(1 - sum(ways[0][a] * ways[1][b] for a, b in near) / 2**8, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy"])
+def test_one_random_split_gets_no_verdict(metric):
+    """The p-values are told, and that they are those of images that were drawn."""
+    comparison = one_split((10, 3), (2, 1), metric)
+    comparison.protocol["cv"] = "PerClassSplit(n_train=5, n_test=40, n_splits=1, random_state=0)"
+    row = only(comparison)
+    assert (row["test"], row["verdict"]) == ("none", "undecided")
+    assert row["p_mcnemar"] < 0.05
+    assert row[["p", "low", "probability_better"]].isna().all()
+    assert "ahead in" in row["sentence"]
+    assert "; that is on the 40 test images of one random split alone (" in row["sentence"]
+    assert row["sentence"].endswith(") and says nothing about other splits, so ask for several.")
+    comparison.protocol["cv"] = "official split of the data set"
+    assert only(comparison)["test"] != "none"
 
 
 def test_one_split_too_small_to_tell():

@@ -38,6 +38,8 @@ addEventListener("load", () => {{
   const over = (one) => !inside(one) && one.getBoundingClientRect().right > innerWidth + 1;
   seen.wide = [...document.body.querySelectorAll("*")].filter(over).map((one) => one.tagName + "." + one.className);
   seen.scroll = document.documentElement.scrollWidth - innerWidth;
+  seen.height = document.documentElement.scrollHeight;
+  seen.broken = [...document.images].filter((one) => one.complete && !one.naturalWidth).length;
   seen.told = told;
   parent.postMessage(JSON.stringify(seen), "*");
 }});
@@ -67,7 +69,7 @@ def use(page: str, steps: str, folder: Path, width: int) -> dict[str, Any]:
     -------
     seen : dict
         What the steps noted, and ``requests`` (that were made), ``wide`` (what reaches beyond the edge), ``scroll``
-        (by how much it scrolls sideways), ``told`` (errors and warnings).
+        (by how much it scrolls sideways), ``height``, ``broken`` (pictures), ``told`` (errors and warnings).
     """
     page = page.replace("script-src ", "script-src 'nonce-t' ").replace("<head>", f"<head>{_ERRORS}")
     page = page.replace("</body>", f"{_USE.format(steps=steps)}</body>")

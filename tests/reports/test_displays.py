@@ -7,10 +7,29 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from eyecraft.reports import AccuracyCostDisplay, ConfusionDisplay, PerClassDisplay, ScoreDisplay, collect
+from eyecraft.pipelines.studies import Studies
+from eyecraft.reports import (
+    AccuracyCostDisplay,
+    AgreementDisplay,
+    ClassGapDisplay,
+    ConfusionDisplay,
+    GalleryDisplay,
+    PerClassDisplay,
+    ScoreDisplay,
+    StageCostDisplay,
+    collect,
+)
 
 ODD = 'hog <b>&"é" | x'
-DISPLAYS = [ScoreDisplay, AccuracyCostDisplay, PerClassDisplay, ConfusionDisplay]
+DISPLAYS = [
+    ScoreDisplay,
+    AccuracyCostDisplay,
+    PerClassDisplay,
+    ConfusionDisplay,
+    ClassGapDisplay,
+    StageCostDisplay,
+    AgreementDisplay,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +125,56 @@ def test_importing_reports_loads_no_matplotlib():
     program = "import sys, eyecraft.reports; print({'matplotlib', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_names_keep_off_marks_and_each_other(many_classes):
+    """Six pipelines close together: no name covers another one, and none begins on a mark."""
+    shown = AccuracyCostDisplay.from_comparison(many_classes)
+    shown.figure_.canvas.draw()
+    boxes = [text.get_window_extent() for text in shown.ax_.texts]
+    assert len(boxes) == 6
+    assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[k + 1 :])
+    marks = shown.ax_.transData.transform(shown.frame()[["seconds_per_image", "mean"]].to_numpy(float))
+    assert not any(box.contains(*mark) for box in boxes for mark in marks)
+
+
+def test_gaps_by_class(comparison):
+    """As on the page: 0.6 each on the second class, which is no gap; any two pipelines may be asked for."""
+    shown = ClassGapDisplay.from_comparison(comparison)
+    frame = shown.frame()
+    assert shown.names == (ODD, "net")
+    assert frame["class"].tolist() == ["émeu|bird", "<b>cat</b>"]
+    assert frame["gap"].tolist() == pytest.approx([1.0, 0.5])
+    turned = ClassGapDisplay.from_comparison(comparison, "net", ODD).frame()
+    assert turned["gap"].tolist() == pytest.approx([-1.0, -0.5])
+    with pytest.raises(ValueError, match=r"two pipelines with predictions \(hog.*got 'broken'"):
+        ClassGapDisplay.from_comparison(comparison, "broken")
+
+
+def test_stages_by_hand(comparison):
+    """A quarter, a half and a quarter, as bars."""
+    shown = StageCostDisplay.from_comparison(comparison)
+    frame = shown.frame()
+    assert frame["seconds_per_image"].tolist() == pytest.approx([0.001, 0.002, 0.001, 0.00025, 0.0005, 0.00025])
+    assert [bar.get_width() for bar in shown.ax_.patches] == pytest.approx(frame["share"].tolist())
+    assert [text.get_text() for text in shown.ax_.texts] == ["4.0 ms", "1.0 ms"]
+
+
+def test_agreement_by_hand(comparison):
+    """Two images for nobody, three for one, five for both; three of these three for the first alone."""
+    shown = AgreementDisplay.from_comparison(comparison)
+    assert shown.frame().to_dict("list") == {"n_right": [0, 1, 2], "n_images": [2, 3, 5]}
+    assert shown.duel.to_numpy().tolist() == [[5, 3], [0, 2]]
+    assert [text.get_text() for text in shown.ax_.get_yticklabels()] == ["none", "1", "all"]
+
+
+def test_galleries_of_the_studies(with_studies):
+    """The pairs and the doubtful labels of the page; without that study it says what to run."""
+    pairs = GalleryDisplay.from_duplicates(with_studies, with_studies.studies)
+    assert pairs.frame()[["first", "second", "n_apart"]].to_numpy().tolist() == [[1, 101, 1], [0, 100, 1]]
+    assert len(pairs.ax_.images) == 2
+    doubts = GalleryDisplay.from_label_errors(with_studies, with_studies.studies)
+    assert doubts.frame()["suggested"].tolist() == ["dog & co", "dog & co"]
+    assert doubts.ax_.texts[0].get_text() == "<b>cat</b>\n→ dog & co?"
+    with pytest.raises(ValueError, match="must hold `checks`"):
+        GalleryDisplay.from_duplicates(with_studies, Studies())

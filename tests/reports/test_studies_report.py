@@ -106,6 +106,16 @@ def test_robustness_is_told(with_studies):
     assert robust["lead"].endswith(": 90.0 % untouched, 85.0 % at the strongest level.")
 
 
+def test_bands_of_standard_errors(with_studies):
+    """In both sizes of every chart around every named curve, and said below; the table says how it is sorted."""
+    collected = gathered(with_studies, thumbnails=False)
+    page = render_html(collected)
+    part = page[page.index('<section id="robustness"') :].split("</section>")[0]
+    assert part.count('class="range ') == 2 * 2 * len(collected["robustness"]["charts"])
+    assert "Bands: one standard error" in part
+    assert 'aria-sort="descending">Under all' in part
+
+
 def test_a_pipeline_without_all_levels_has_no_area(comparison):
     """It is listed with its error; one perturbation alone makes no claim about what hurts most."""
     robust = invent_robustness(KINDS, ("blur",))
@@ -170,7 +180,7 @@ def test_clean_data_is_said_to_be_clean(comparison):
     comparison.studies.checks.__dict__["unreadable"] = ()
     collected = gathered(comparison, thumbnails=False)
     clean = collected["clean"]
-    assert clean["lead"] == "Every image was looked at once: no duplicates, no broken file."
+    assert clean["lead"] == "Every image was looked at once: no near duplicates, no broken file."
     assert clean["warning"] is None
     page = render_html(collected)
     assert '<aside class="caution"' not in page

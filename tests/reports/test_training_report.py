@@ -10,7 +10,7 @@ from PIL import Image
 
 from eyecraft.pipelines._exhibit_training import TrainingExhibit
 from eyecraft.pipelines._exhibits import Exhibit
-from eyecraft.reports import collect, render_html, render_markdown
+from eyecraft.reports import TrainingDisplay, collect, render_html, render_markdown
 from eyecraft.reports._training_charts import training_charts
 
 ODD = 'hog <b>&"é" | x'
@@ -146,3 +146,16 @@ def test_a_real_training_and_its_saved_copy(tmp_path, rng):
     assert "2 epochs in" in section(page)
     assert section(page).count("<img") == 3, "epochs 0, 1 and 2"
     assert 'id="sights"' in page
+
+
+def test_a_figure_of_the_training_that_was_kept(comparison):
+    """The same numbers as on the page, by the name of the pipeline."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    comparison.exhibits = {"net": exhibit()}
+    shown = TrainingDisplay.from_comparison(comparison, "net", quantity="accuracy")
+    assert shown.frame()["train_acc"].tolist() == pytest.approx(list(HISTORY["train_acc"]))
+    assert shown.ax_.get_title() == "net: lenet <5>"
+    with pytest.raises(ValueError, match=r"whose training was kept \(net\); got 'hog'"):
+        TrainingDisplay.from_comparison(comparison, "hog")
