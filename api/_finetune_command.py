@@ -101,13 +101,18 @@ def finetune(
     settings = classifier.settings_
     console.print(
         f"{settings.model} ({settings.weights}), trained: {settings.trainable}, {len(classifier.history_)} epochs, "
-        f"rate {settings.lr:.3g}",
+        f"rate {settings.lr:.3g}{_of_last_layer(settings)}",
         soft_wrap=True,
         markup=False,
     )
     for line in [*_held_out(classifier, dataset, test), *_pictures(classifier, folder)]:
         console.print(line, soft_wrap=True, markup=False)
     console.print(f"network: {folder}  (eyecraft predict {folder} IMAGES...)", soft_wrap=True, markup=False)
+
+
+def _of_last_layer(settings: Any) -> str:
+    """Say at which rate the last layer learned, where its start has lowered that."""
+    return f" (last layer {settings.lr * settings.head_factor:.2g})" if settings.head_factor != 1 else ""
 
 
 def _make_way(folder: Path, overwrite: bool) -> None:

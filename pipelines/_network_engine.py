@@ -63,6 +63,7 @@ class Engine(NeuralNet):
     ) -> None:
         self.parts, self.settings, self.preprocessing = parts, settings, preprocessing
         self.augment, self.loss, self.steps_per_epoch = augment, loss, steps_per_epoch
+        self.rate = settings.lr * settings.head_factor
         self.step = self.epoch = 0  # steps taken in all; epoch that runs, from 1
         self.seen = self.loss_sum = 0.0
         self.hits: torch.Tensor | None = None
@@ -94,13 +95,14 @@ class Engine(NeuralNet):
         """Return the parameters in groups of one rate each."""
         named = list(named_parameters)
         _, kwargs = super().get_params_for_optimizer(prefix, named)
-        factors = self.parts.factors(self.settings.backbone_factor, self.settings.layer_decay)
+        settings = self.settings
+        factors = self.parts.factors(settings.backbone_factor, settings.layer_decay, settings.head_factor)
         groups: dict[float, list[Any]] = {}
         for name, parameter in named:
             groups.setdefault(factors.get(name, 1.0), []).append(parameter)
-        rates = {factor: self.settings.lr * factor for factor in sorted(groups)}  # the highest comes last
+        rates = {factor: settings.lr * factor for factor in sorted(groups)}
         listed = [{"params": groups[f], "lr": rate, "highest": rate} for f, rate in rates.items()]
-        return (listed,), {**kwargs, "lr": self.settings.lr}
+        return (listed,), {**kwargs, "lr": settings.lr}
 
     # -- one step ------------------------------------------------------------------------------------------------------
 
@@ -131,13 +133,9 @@ class Engine(NeuralNet):
         n_steps = settings.max_epochs * self.steps_per_epoch
         warmup = round(settings.warmup_epochs * self.steps_per_epoch)
         factor = rate_factor(settings.schedule, self.step, n_steps, warmup)
+        self.rate = settings.lr * settings.head_factor * factor  # of the last layer, which always trains
         for group in self.optimizer_.param_groups:
             group["lr"] = group["highest"] * factor
-
-    @property
-    def rate(self) -> float:
-        """The highest rate at this step: the head's, unless that was lowered (see `start_head`)."""
-        return float(self.optimizer_.param_groups[-1]["lr"])
 
     def _prepared(self, images: torch.Tensor, targets: Any) -> tuple[torch.Tensor, Targets]:
         images = images.to(self.device, non_blocking=True)

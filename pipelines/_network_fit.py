@@ -314,6 +314,7 @@ def _split(given: Any, images: Images, classes: np.ndarray, random: np.random.Ra
 def _identity(training: Training, classes: np.ndarray, seed: int) -> dict[str, Any]:
     """Return what tells trainings apart, in the types of JSON."""
     settings = training.settings.as_dict()
+    del settings["head_factor"]  # which follows from the rest
     shapes = [f"{name} {tuple(value.shape)}" for name, value in training.network.state_dict().items()]
     return {
         "model": settings.pop("model"),

@@ -65,6 +65,7 @@ class Settings:
     early_stopping: bool
     validation_fraction: float
     patience: int
+    head_factor: float = 1.0  # rate of the last layer as a share of `lr`, see `_head_start`
 
     def as_dict(self) -> dict[str, Any]:
         """Return them by name, in the types of JSON."""

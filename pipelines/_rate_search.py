@@ -52,9 +52,9 @@ class _Faster(Engine):
     """An engine whose rate grows with every step."""
 
     def set_rates(self) -> None:
-        rate = _LOWEST * (_HIGHEST / _LOWEST) ** (self.step / (_STEPS - 1))
+        self.rate = _LOWEST * (_HIGHEST / _LOWEST) ** (self.step / (_STEPS - 1))  # what `lr` would be
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate * group["highest"]  # the engine's own rate is 1
+            group["lr"] = self.rate * group["highest"]  # the engine's own rate is 1
 
 
 def search_rate(training: "Training") -> RateSearch:
@@ -62,7 +62,6 @@ def search_rate(training: "Training") -> RateSearch:
     settings = replace(training.settings, lr=1.0, early_stopping=False, ema_decay=None)
     network = copy.deepcopy(training.network)
     parts = type(training.parts)(network, training.parts.order)
-    parts.head_factor = training.parts.head_factor
     trial = replace(training, settings=settings, network=network, parts=parts, held_out=None)
     with torch.random.fork_rng(devices=_devices(training.device)):
         engine = trial.engine(kind=_Faster).initialize()

@@ -65,9 +65,10 @@ class CNNClassifier(NetworkClassifier):
         How much the images of each label count, scaled to a mean of 1 over the images.
     optimizer : {"sgd", "rmsprop", "adam", "adamw"}, default="sgd"
     lr : float, "find" or None, default=None
-        Highest rate of learning, that of the last layer. ``"find"`` looks for it first, see `search_rate`. None, of
-        SGD: 0.05 from scratch, 0.01 with pretrained weights; of named networks that do not normalise their batches
-        (AlexNet, VGG, SqueezeNet) a fifth and a tenth of that. Other optimisers have rates of their own.
+        Highest rate of learning, that of the last layer; with a `head_start` it may learn more slowly, see there.
+        ``"find"`` looks for it first, see `search_rate`. None, of SGD: 0.05 from scratch, 0.01 with pretrained weights;
+        of named networks that do not normalise their batches (AlexNet, VGG, SqueezeNet) a fifth and a tenth of that.
+        Other optimisers have rates of their own.
     momentum : float, default=0.9
         Of ``"sgd"`` and ``"rmsprop"``.
     nesterov : bool, default=True
@@ -78,8 +79,10 @@ class CNNClassifier(NetworkClassifier):
         Rate of everything but the last layer, as a share of `lr`. None: 0.1 with pretrained weights, else 1.
     head_start : bool, default=True
         With pretrained weights and cross-entropy, let a new last layer begin as multinomial logistic regression on what
-        enters it (one more pass over the images) instead of at random, and learn the slower the larger those numbers
-        are. Kumar et al. 2022; `partial_fit` begins at random.
+        enters it (one more pass over the images) instead of at random. Kumar et al. 2022. Its rate is then
+        ``lr * settings_.head_factor``, whether `lr` was given or not: the larger those numbers, the farther a step
+        throws it (SqueezeNet's are 20 on average: a 500th with ``"sgd"``, a 20th with the others). That of the rest
+        stays ``lr * backbone_factor``. `partial_fit` begins at random.
     layer_decay : float, default=1.0
         Each part's rate is so many times that of the part behind it.
     schedule : {"cosine", "step", "one-cycle", None}, default="cosine"
@@ -140,8 +143,9 @@ class CNNClassifier(NetworkClassifier):
     preprocessing_ : Preprocessing
         Size, and mean and standard deviation of the pixels: those of the weights, or of the training images.
     history_ : DataFrame
-        One row per epoch: ``epoch, train_loss, train_acc, lr, dur`` (seconds), with early stopping ``valid_loss,
-        valid_acc``. Of training images loss and accuracy are those met in training, augmented and dropped out.
+        One row per epoch: ``epoch, train_loss, train_acc, lr`` (of the last layer, as the epoch begins), ``dur``
+        (seconds), with early stopping ``valid_loss, valid_acc``. Of training images loss and accuracy are those met in
+        training, augmented and dropped out.
     filters_ : dict of int to ndarray
         First-layer filters, (n_filters, channels, height, width), by epoch.
     rate_search_ : RateSearch or None
