@@ -1,5 +1,6 @@
 """Losses of a network's scores, one number per image, so that images can weigh differently."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -85,6 +86,17 @@ class Loss:
         if self.kind == "mse":
             return squared_error(scores, codes, self.smoothing)
         return functional.cross_entropy(scores, codes, reduction="none", label_smoothing=self.smoothing)
+
+
+def guessing(kind: str | UserLoss, n_classes: int) -> float:
+    """Return about what a loss is where every class has the same score; of a user's own, as of cross-entropy.
+
+    >>> round(guessing("cross_entropy", 10), 2), guessing("hinge", 10), guessing("mse", 10)
+    (2.3, 9.0, 0.1)
+    """
+    if kind == "hinge":
+        return n_classes - 1.0
+    return 1 / n_classes if kind == "mse" else math.log(n_classes)
 
 
 def can_smooth(kind: str | UserLoss) -> bool:

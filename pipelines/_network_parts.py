@@ -94,7 +94,7 @@ class Parts:
     def _from_layer(self, layer: str) -> int:
         name = aliases(self.network).get(layer, layer)
         if name not in self.order:
-            raise unknown_layer(layer, [*EVERYTHING, *aliases(self.network), *dict(self.network.named_modules())])
+            raise unknown_layer(layer, [*EVERYTHING, *aliases(self.network), *filter(None, self.order)])
         for number, part in enumerate(self.parts):
             if _holds(part, name):
                 return number

@@ -133,7 +133,7 @@ def resolve_settings(
     if warmup is None:
         gently = 1.0 if _kind(plan, network) == "delicate" else 0.0
         warmup = ONE_CYCLE_WARMUP * epochs if given.schedule == "one-cycle" else gently
-    lr = given.lr if given.lr is not None else _RATES[given.optimizer][_kind(plan, network)]
+    lr = given.lr if given.lr is not None else usual_rate(plan, network, given.optimizer)
     factor = given.backbone_factor
     return Settings(
         model=plan.name,
@@ -165,6 +165,11 @@ def resolve_settings(
         validation_fraction=float(given.validation_fraction),
         patience=int(given.patience),
     )
+
+
+def usual_rate(plan: Plan, network: nn.Module, optimizer: str) -> float:
+    """Return the rate of learning where none is given."""
+    return _RATES[optimizer][_kind(plan, network)]
 
 
 def _epochs(plan: Plan, steps_per_epoch: int) -> int:

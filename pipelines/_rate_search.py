@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from ._network_engine import Diverged, Engine
+from ._divergence import Diverged, diverged
+from ._network_engine import Engine
+from ._network_settings import usual_rate
 
 if TYPE_CHECKING:
     from ._network_fit import Training
@@ -67,6 +69,9 @@ def search_rate(training: "Training") -> RateSearch:
         engine = trial.engine(kind=_Faster).initialize()
         parts.let_train(parts.first(settings.trainable, 0, settings.max_epochs))
         rows = _walk(engine, trial.images)
+    if not rows:
+        usual = usual_rate(training.plan, training.network, settings.optimizer)
+        raise diverged("the loss is no number before the first step of the search", _LOWEST, usual)
     curve = pd.DataFrame(rows, columns=["lr", "loss", "smooth"])
     lowest = curve.loc[curve["smooth"].idxmin(), "lr"]
     return RateSearch(curve, float(lowest) / _BELOW)

@@ -267,7 +267,7 @@ def test_network_of_ones_own(strokes: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_diverging_loss_stops(strokes: tuple[np.ndarray, np.ndarray]) -> None:
     """Names the step and a rate to try."""
-    with pytest.raises(ValueError, match=r"loss became .* at step \d+ of epoch 1, with lr=1e\+20. Try .* lr=1e\+19"):
+    with pytest.raises(ValueError, match=r"loss became .* at step \d+ of epoch 1, with lr=1e\+20. Try .* lr=0.05,"):
         quick(lr=1e20, model=tiny, image_size=16).fit(*strokes)
 
 

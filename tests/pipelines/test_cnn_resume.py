@@ -123,7 +123,7 @@ def test_checkpoint_of_something_else(bars: Bars, tmp_path: Path) -> None:
         quick(checkpoint_dir=tmp_path, max_epochs=1, model="lenet5", image_size=None).fit(images, names)
     with pytest.raises(ValueError, match=r"lr was 0.05 and is 0.01.*Nothing was loaded"):
         quick(checkpoint_dir=tmp_path, max_epochs=1, lr=0.01).fit(images, names)
-    with pytest.raises(ValueError, match="images and labels was"):
+    with pytest.raises(ValueError, match="the images and labels are not the same"):
         quick(checkpoint_dir=tmp_path, max_epochs=1).fit(255 - images, names)
     (tmp_path / "checkpoint.json").write_text("{")
     with pytest.raises(ValueError, match=r"checkpoint.json cannot be read.*Delete the folder"):
