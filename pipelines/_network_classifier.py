@@ -29,6 +29,7 @@ from ._training import (
     Images,
     check_classes,
     check_labels,
+    check_weighted,
     image_weights,
     known_codes,
     listed,
@@ -65,6 +66,7 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         old = self._old(classes) if self.warm_start and hasattr(self, "module_") else None
         plan = plan_of(self) if old is None else replace(self._plan, network=None)
         weights = image_weights(sample_weight, self.class_weight, classes, codes)
+        check_weighted(weights, classes, codes)
         images = read_images(self, plan, sources, codes, weights, None if old is None else old[1])
         fitted = run(self, plan, images, classes, old, tasks)
         self.classes_ = classes
@@ -181,6 +183,7 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes, codes = check_labels(y, len(sources))
         plan = plan_of(self)
         weights = image_weights(sample_weight, self.class_weight, classes, codes)
+        check_weighted(weights, classes, codes)
         return search_only(self, plan, read_images(self, plan, sources, codes, weights), classes)
 
     # -- inside --------------------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ class Engine(NeuralNet):
             images = self.augment(images)
         values, share = mix(self.settings.mix, self._standardised(images))
         if share < 1:
-            targets = targets._replace(others=targets.codes.roll(1), share=share)
+            targets = targets.mixed(share)
         return values, targets
 
     def _standardised(self, images: torch.Tensor) -> torch.Tensor:

@@ -295,6 +295,12 @@ def _split(given: Any, images: Images, classes: np.ndarray, random: np.random.Ra
             f"{number}. Add images, or set early_stopping=False."
         )
     part = max(round(given.validation_fraction * len(images)), len(classes))
+    if len(images) - part < len(classes):
+        raise ValueError(
+            f"`validation_fraction`={given.validation_fraction:g} holds {part} of {len(images)} images out; what is "
+            f"left must be at least one of each of {len(classes)} classes. Nothing was trained. Give a smaller share, "
+            "more images, or early_stopping=False."
+        )
     positions = np.arange(len(images))
     train, test = train_test_split(positions, test_size=part, stratify=images.codes.numpy(), random_state=random)
     return images.part(np.sort(train)), images.part(np.sort(test))

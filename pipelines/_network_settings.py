@@ -4,9 +4,14 @@ Whatever is None depends on whether the network comes with weights, on what kind
 """
 
 import math
+import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole
@@ -93,6 +98,7 @@ def check_parameters(given: Any) -> None:
     if given.image_size is not None:
         check_pair("image_size", given.image_size, unit="pixels")
     _check_numbers(given)
+    _check_others(given)
     if given.label_smoothing and not can_smooth(given.loss):
         raise ValueError(
             f"`label_smoothing` goes with the losses 'cross_entropy' and 'mse'; got {given.label_smoothing!r} with "
@@ -120,6 +126,30 @@ def _check_numbers(given: Any) -> None:
             f"`accumulate` must be at most `batch_size`, whose images it deals out; got {given.accumulate!r} parts of "
             f"{given.batch_size!r} images"
         )
+
+
+def _check_others(given: Any) -> None:
+    seed = given.random_state
+    if not (seed is None or isinstance(seed, np.random.RandomState) or _is_whole(seed, below=2**32)):
+        raise ValueError(
+            f"`random_state` must be None, a whole number >= 0 and < 2**32, or a numpy RandomState; got {seed!r}"
+        )
+    if given.n_jobs is not None and (not isinstance(given.n_jobs, Integral) or given.n_jobs == 0):
+        raise ValueError(f"`n_jobs` must be None, a number of threads, or -1 for all cores; got {given.n_jobs!r}")
+    kept = given.keep_filters
+    if not (kept is None or isinstance(kept, bool)) and not (
+        isinstance(kept, Collection) and not isinstance(kept, str) and all(map(_is_whole, kept))
+    ):
+        raise ValueError(f"`keep_filters` must be True, None or a collection of epochs, such as [0, 5]; got {kept!r}")
+    folder = given.checkpoint_dir
+    if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"`checkpoint_dir` must be the path of a folder, or None; got {folder!r}")
+    if folder is not None and Path(folder).expanduser().is_file():
+        raise ValueError(f"`checkpoint_dir` must be a folder, there or not; {os.fspath(folder)!r} is a file.")
+
+
+def _is_whole(value: Any, below: float = math.inf) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < below
 
 
 def resolve_settings(

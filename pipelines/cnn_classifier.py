@@ -309,7 +309,12 @@ class CNNClassifier(NetworkClassifier):
         FileNotFoundError
             The folder holds no classifier.
         ValueError
-            A damaged file; a network of your own that was not given; weights of another architecture (with what
-            differs).
+            A damaged file, or one that was not written with the others; a network of your own that was not given;
+            weights of another architecture (with what differs).
+
+        Warns
+        -----
+        UserWarning
+            For parameters that could not be written, such as a loss of your own: they are at their defaults.
         """
         return load_classifier(cls, folder, model=model, device=device)
