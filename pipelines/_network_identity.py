@@ -1,6 +1,7 @@
 """What tells trainings apart, so that a checkpoint is gone on from by the one that wrote it alone."""
 
 import hashlib
+import inspect
 import types
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -104,22 +105,26 @@ def _of_code(values: Any) -> str:
     """Return hexadecimal digits that stand for what functions do; of anything else, for its text or its kind."""
     total = hashlib.blake2b(digest_size=16)
     for value in values:
-        total.update("\n".join(_told(value)).encode())
+        total.update("\n".join(_told(value, set())).encode())
     return total.hexdigest()
 
 
-def _told(value: Any) -> Iterator[str]:
-    """Yield texts that differ where what *value* does differs."""
+def _told(value: Any, seen: set[int]) -> Iterator[str]:
+    """Yield texts that differ where what *value* does differs; functions already *seen* are not told again."""
     if isinstance(value, types.CodeType):
         yield from (value.co_code.hex(), repr(value.co_names))
         for constant in value.co_consts:
-            yield from _told(constant)
+            yield from _told(constant, seen)
     elif isinstance(value, types.FunctionType):
-        yield from _told(value.__code__)
-        yield repr(value.__defaults__)
-        for cell in value.__closure__ or ():
-            yield from _told(cell.cell_contents)
-    elif isinstance(value, (str, int, float, tuple, type(None), nn.Module)):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _told(value.__code__, seen)
+            for held in (*(value.__defaults__ or ()), *inspect.getclosurevars(value).nonlocals.values()):
+                yield from _told(held, seen)
+    elif isinstance(value, (list, tuple)):
+        for held in value:
+            yield from _told(held, seen)
+    elif isinstance(value, (str, bytes, int, float, type(None), nn.Module)):
         yield repr(value)
     else:
         yield f"{type(value).__module__}.{type(value).__qualname__}"

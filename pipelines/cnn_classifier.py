@@ -99,12 +99,12 @@ class CNNClassifier(NetworkClassifier):
         Images per step of the optimiser.
     accumulate : int, default=1
         Parts a batch is dealt out in, their gradients summed: less memory, the same step. Where memory runs out all the
-        same, the number doubles by itself. Only batch normalisation notices: it sees the parts.
+        same, the number doubles by itself, and a warning says so. Only batch normalisation notices: it sees the parts.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Of convolutions and matrix products; the weights stay float32. ``"float16"`` needs a GPU. CPUs with AMX train
         two to three times as fast with ``"bfloat16"``, CPUs without it more slowly.
     ema_decay : float or None, default=None
-        Keep an exponential moving average of the weights, such as 0.999, and answer with it.
+        Keep an exponential moving average of weights and batch statistics, such as 0.999, and answer with it.
     early_stopping : bool, default=False
         Hold out a part of the training images, stop when its loss has not improved for `patience` epochs, and keep the
         best weights.
@@ -113,7 +113,8 @@ class CNNClassifier(NetworkClassifier):
     patience : int, default=10
         Epochs without improvement before training stops.
     warm_start : bool, default=False
-        Let `fit` go on with the network of the last `fit`, its classes being the same.
+        Let `fit` go on with the network of the last `fit`, its classes being the same and its input what it was. Should
+        that fail, the network stays as it was.
     checkpoint_dir : path, optional
         Folder the state of the training is written to after each epoch. The same call, after having been killed at any
         moment, goes on from there; on the CPU the result is the same to the last bit. One folder for one training: in a
@@ -156,7 +157,7 @@ class CNNClassifier(NetworkClassifier):
     ValueError
         One class only; more labels than images; a class too small to hold images of it out; weights or a checkpoint of
         another architecture, or of other classes (with what differs); a layer that is not there; a GPU asked for and
-        absent; a loss that runs away (says at which step, and suggests a rate).
+        absent; a loss that runs away (says at which step, and suggests a rate); answers that are no numbers.
     ConnectionError
         Weights that had to be downloaded and could not be; says where to put the file.
     MemoryError

@@ -11,6 +11,7 @@ from torch import nn
 
 from eyecraft.pipelines import CNNClassifier
 from eyecraft.pipelines._divergence import Diverged
+from eyecraft.pipelines._network_identity import _of_code
 
 Bars = tuple[np.ndarray, np.ndarray]
 
@@ -145,6 +146,19 @@ def test_checkpoint_of_nearly_the_same(changed: dict[str, Any], said: str, bars:
     quick(checkpoint_dir=tmp_path, **own).fit(*bars)  # the same once more
     with pytest.raises(ValueError, match=said):
         quick(checkpoint_dir=tmp_path, **{**own, **changed}).fit(*bars)
+
+
+def test_functions_are_told_apart_by_what_they_do() -> None:
+    """By their code, defaults and what they hold; one that calls itself has an end."""
+
+    def scaled(by: float) -> Callable[[int], float]:
+        def scale(times: int, first: float = 1.0) -> float:
+            return first if times == 0 else by * scale(times - 1)
+
+        return scale
+
+    assert _of_code([scaled(2.0)]) == _of_code([scaled(2.0)]) != _of_code([scaled(3.0)])
+    assert _of_code([lambda x, y=1: x]) != _of_code([lambda x, y=2: x])
 
 
 def test_other_starting_weights(bars: Bars, tmp_path: Path) -> None:
