@@ -1,5 +1,6 @@
 """The command ``eyecraft finetune``."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = "checkpoint"  # folder of the unfinished training, in the output folder
 RECORD = "classifier.json"  # what makes a trained network whole
+_WORDS = {
+    "`checkpoint_dir`": "--out",
+    "`max_epochs`": "--epochs",
+    "`model='mini'`": "--model mini",
+    "`weights=None` for random weights": "--weights none to train from scratch",
+    "early_stopping=False": "no --early-stopping",
+}
 
 
 def finetune(
@@ -28,6 +36,23 @@ def finetune(
     epochs: Annotated[int | None, typer.Option(min=1, help="Runs through the training images.")] = None,
     lr: Annotated[str | None, typer.Option(help="Rate of learning of the last layer, or find.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 64,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
+    schedule: Annotated[str, typer.Option(help="cosine, step, one-cycle, or none for a rate that stays.")] = "cosine",
+    weight_decay: Annotated[float, typer.Option(min=0, help="Strength of the l2 penalty.")] = 5e-4,
+    layer_decay: Annotated[
+        float, typer.Option(help="Rate of each part of the network, as a share of that of the part behind it.")
+    ] = 1.0,
+    loss: Annotated[str, typer.Option(help="cross_entropy, hinge or mse.")] = "cross_entropy",
+    label_smoothing: Annotated[float, typer.Option(min=0, help="Share of the target spread over all classes.")] = 0.0,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count alike, rare or not.")] = False,
+    dropout: Annotated[
+        float | None, typer.Option(min=0, help="Share dropped in front of the last layers; as the network has it.")
+    ] = None,
+    mix: Annotated[str, typer.Option(help="Mix images with one another: mixup, cutmix, both or none.")] = "none",
+    ema_decay: Annotated[
+        float | None, typer.Option(help="Answer with a moving average of the weights, such as 0.999.")
+    ] = None,
+    accumulate: Annotated[int, typer.Option(min=1, help="Parts a batch is dealt out in, where memory is short.")] = 1,
     augment: Annotated[
         str, typer.Option(help="auto, shift, flip, shift-flip, crop-flip, color, randaugment or none.")
     ] = "auto",
@@ -67,14 +92,29 @@ def finetune(
     dataset = load_dataset(source, on_error="skip" if skip_broken else "raise")
     folder = out or Path("runs") / f"{dataset.name}-{model.replace(':', '-')}"
     train, test = _split(dataset, test_share, seed)
-    options: dict[str, Any] = {"precision": precision, "device": device, "weights_dir": weights_dir}
+    options: dict[str, Any] = {
+        "optimizer": optimizer,
+        "schedule": _unless_none(schedule),
+        "weight_decay": weight_decay,
+        "layer_decay": layer_decay,
+        "loss": loss,
+        "label_smoothing": label_smoothing,
+        "class_weight": "balanced" if balanced else None,
+        "dropout": dropout,
+        "mix": _unless_none(mix),
+        "ema_decay": ema_decay,
+        "accumulate": accumulate,
+        "precision": precision,
+        "device": device,
+        "weights_dir": weights_dir,
+    }
     classifier = CNNClassifier(
         **_network(model, weights, image_size),
         trainable=trainable,
         max_epochs=epochs,
         lr=_rate(lr),
         batch_size=batch_size,
-        augment=None if augment == "none" else augment,
+        augment=_unless_none(augment),
         early_stopping=early_stopping,
         checkpoint_dir=folder / CHECKPOINTS,
         keep_filters=True,
@@ -90,10 +130,12 @@ def finetune(
         f"{len(dataset.class_names)} classes"
     )
     try:
-        classifier.fit(dataset.images[train], dataset.labels[train])
+        _fit(classifier, dataset.images[train], dataset.labels[train], folder, overwrite)
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; finished epochs are kept in {folder}; the same command goes on from there", err=True)
         raise typer.Exit(130) from None
+    except (ValueError, OSError) as error:
+        raise in_words_of_the_command(error) from error
     classifier.checkpoint_dir = None  # of this machine, and no business of whoever loads the network
     classifier.save(folder)
     if not keep_checkpoint:
@@ -101,7 +143,7 @@ def finetune(
     settings = classifier.settings_
     console.print(
         f"{settings.model} ({settings.weights}), trained: {settings.trainable}, {len(classifier.history_)} epochs, "
-        f"rate {settings.lr:.3g}",
+        f"rate {settings.lr:.3g}{_of_last_layer(settings)}",
         soft_wrap=True,
         markup=False,
     )
@@ -110,15 +152,54 @@ def finetune(
     console.print(f"network: {folder}  (eyecraft predict {folder} IMAGES...)", soft_wrap=True, markup=False)
 
 
+def _of_last_layer(settings: Any) -> str:
+    """Say at which rate the last layer learned, where its start has lowered that."""
+    return f" (last layer {settings.lr * settings.head_factor:.2g})" if settings.head_factor != 1 else ""
+
+
 def _make_way(folder: Path, overwrite: bool) -> None:
-    """Forget the training in the folder if asked; raise ``ValueError`` if a finished one would be lost."""
-    if overwrite and (folder / CHECKPOINTS).is_dir():
-        shutil.rmtree(folder / CHECKPOINTS)
-    if (folder / RECORD).is_file() and not overwrite and not (folder / CHECKPOINTS).is_dir():
+    """Forget the finished network in the folder if asked; raise ``ValueError`` if it would be lost unasked.
+
+    An unfinished training stays: the same command again, --overwrite and all, goes on with it.
+    """
+    if not (folder / RECORD).is_file():
+        return
+    if overwrite:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        (folder / RECORD).unlink()
+    elif not (folder / CHECKPOINTS).is_dir():
         raise ValueError(
             f"--out: {str(folder)!r} holds a trained network already. Nothing was done; give another folder, or "
             "--overwrite to train anew."
         )
+
+
+def _fit(classifier: "CNNClassifier", images: Any, labels: Any, folder: Path, overwrite: bool) -> None:
+    """Train; the unfinished training of another command is forgotten if that was asked for."""
+    from eyecraft.pipelines._checkpoints import OtherTraining
+
+    try:
+        classifier.fit(images, labels)
+    except OtherTraining:
+        if not overwrite:
+            raise
+        shutil.rmtree(folder / CHECKPOINTS)
+        classifier.fit(images, labels)
+
+
+def in_words_of_the_command(error: ValueError | OSError) -> ValueError | OSError:
+    """Return the error with options in the place of a script's parameters."""
+    if len(error.args) != 1:
+        return error
+    text = str(error)
+    for in_scripts, here in _WORDS.items():
+        text = text.replace(in_scripts, here)
+    text = re.sub(r"\b(lr|trainable|precision)='?([\w.+-]*\w)'?", r"--\1 \2", text)
+    return type(error)(re.sub(r"`(\w+)`", lambda name: f"--{name[1].replace('_', '-')}", text))
+
+
+def _unless_none(text: str) -> str | None:
+    return None if text == "none" else text
 
 
 def _network(model: str, weights: str | None, image_size: int | None) -> dict[str, Any]:

@@ -5,10 +5,13 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+
+if TYPE_CHECKING:
+    from eyecraft.pipelines import CNNClassifier
 
 
 class Format(StrEnum):
@@ -27,14 +30,48 @@ def predict(
     jobs: Annotated[int, typer.Option(help="Threads that decode images; -1 means all cores.")] = -1,
     device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Ask a trained network what is on your images: the likeliest classes with their probabilities."""
+    """Ask a trained network what is on your images: the likeliest classes with their probabilities.
+
+    Files that cannot be read are named behind the answers for the others, and the exit status is 1.
+    """
     from eyecraft.pipelines import CNNClassifier
 
     files = _files(images)
     classifier = CNNClassifier.load(folder, device=device)
     classifier.n_jobs = jobs
-    probabilities = classifier.predict_proba([str(file) for file in files])
-    answers = [_likeliest(row, classifier.classes_, top) for row in probabilities]
+    rows, broken = _asked(classifier, [str(file) for file in files])
+    files = [file for file in files if str(file) in rows]
+    answers = [_likeliest(rows[str(file)], classifier.classes_, top) for file in files]
+    _print(files, answers, form)
+    if broken:
+        typer.echo(f"{len(broken)} of {len(files) + len(broken)} images could not be read:", err=True)
+        for reason in broken:
+            typer.echo(f"  {reason}", err=True)
+        raise typer.Exit(1)
+
+
+def _asked(classifier: "CNNClassifier", files: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the probabilities for each file that can be read, and what is wrong with the others."""
+    from eyecraft.data import ImageReadError
+
+    rows: dict[str, np.ndarray] = {}
+    broken: list[str] = []
+    portion = classifier.batch_size
+    for first in range(0, len(files), portion):
+        some = files[first : first + portion]
+        try:
+            rows |= zip(some, classifier.predict_proba(some), strict=True)
+        except ImageReadError:
+            for file in some:
+                try:
+                    rows[file] = classifier.predict_proba([file])[0]
+                except ImageReadError as error:
+                    reason = str(error).replace(f"image 0 ({file}) ({file!r})", repr(file))
+                    broken.append(reason.partition("; load_folder")[0])
+    return rows, broken
+
+
+def _print(files: list[Path], answers: list[list[dict[str, Any]]], form: Format) -> None:
     if form is Format.json:
         rows = [{"image": str(file), "predictions": answer} for file, answer in zip(files, answers, strict=True)]
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -69,7 +106,8 @@ def _files(given: list[Path]) -> list[Path]:
 
 def _likeliest(row: np.ndarray, classes: np.ndarray, top: int) -> list[dict[str, Any]]:
     order = np.argsort(-row, kind="stable")[:top]
-    return [{"label": classes[k].item(), "probability": round(float(row[k]), 6)} for k in order]
+    names = classes.tolist()
+    return [{"label": names[k], "probability": round(float(row[k]), 6)} for k in order]
 
 
 def _print_table(files: list[Path], answers: list[list[dict[str, Any]]]) -> None:

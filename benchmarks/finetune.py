@@ -3,7 +3,8 @@
     python benchmarks/finetune.py [--data 101_ObjectCategories] [--model mini squeezenet1_0]
 
 The classes with more than 60 images, in alphabetical order, are taken in pairs of neighbours; five pairs are spread
-evenly over the list. In each, 50 images of either class are trained on and all others tested.
+evenly over the list. In each, 50 images of either class are trained on and all others tested. The other options make it
+smaller.
 """
 
 import argparse
@@ -21,25 +22,25 @@ from eyecraft.pipelines import CNNClassifier
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 DATA = Path(os.environ.get("EYECRAFT_REAL_DATA", SHARED / "data")) / "caltech-101"
 WEIGHTS = Path(os.environ.get("EYECRAFT_WEIGHTS", SHARED / "weights"))
-GOAL, N_TRAIN, MORE_THAN, N_PAIRS = 92.0, 50, 60, 5
+GOAL, N_TEST = 92.0, 10  # percent; more test images than that has either class
 
 
-def pairs(dataset: Dataset) -> list[tuple[str, str]]:
-    """Return five pairs of classes that are neighbours in the alphabet; clutter is no class."""
+def pairs(dataset: Dataset, n_pairs: int, n_train: int) -> list[tuple[str, str]]:
+    """Return pairs of classes that are neighbours in the alphabet; clutter is no class."""
     large = [
         name
         for name in sorted(dataset.class_names)
-        if (dataset.labels == name).sum() > MORE_THAN and name != "BACKGROUND_Google"
+        if (dataset.labels == name).sum() > n_train + N_TEST and name != "BACKGROUND_Google"
     ]
-    starts = [number * (len(large) - 1) // N_PAIRS for number in range(N_PAIRS)]
+    starts = [number * (len(large) - 1) // n_pairs for number in range(n_pairs)]
     return [(large[start], large[start + 1]) for start in starts]
 
 
-def split(dataset: Dataset, pair: tuple[str, str], seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(dataset: Dataset, pair: tuple[str, str], n_train: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return training and test positions."""
     random = np.random.default_rng(seed)
     own = [random.permutation(np.flatnonzero(dataset.labels == name)) for name in pair]
-    return np.concatenate([each[:N_TRAIN] for each in own]), np.concatenate([each[N_TRAIN:] for each in own])
+    return np.concatenate([each[:n_train] for each in own]), np.concatenate([each[n_train:] for each in own])
 
 
 def main() -> None:
@@ -47,6 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", nargs="+", default=["mini", "squeezenet1_0"])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--train", type=int, default=50, help="training images of either class")
+    parser.add_argument("--epochs", type=int, help="instead of the default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="of torch")
     options = parser.parse_args()
@@ -54,9 +58,10 @@ def main() -> None:
     dataset = load_folder(options.data)
     for model in options.model:
         accuracies = []
-        for pair in pairs(dataset):
-            train, test = split(dataset, pair, options.seed)
-            classifier = CNNClassifier(model, weights="DEFAULT", weights_dir=WEIGHTS, random_state=options.seed)
+        for pair in pairs(dataset, options.pairs, options.train):
+            train, test = split(dataset, pair, options.train, options.seed)
+            settings = {"weights_dir": WEIGHTS, "max_epochs": options.epochs, "random_state": options.seed}
+            classifier = CNNClassifier(model, weights="DEFAULT", **settings)
             start = time.perf_counter()
             classifier.fit(dataset.images[train], dataset.labels[train])
             seconds = time.perf_counter() - start

@@ -1,11 +1,12 @@
-"""Features on a GPU: is the network the limit, or what feeds it?
+"""Features and training on a GPU: is the network the limit, or what feeds it?
 
     python benchmarks/gpu.py [--model resnet50] [--precision bfloat16] [--images 4096]
 
 Four rates in images per second, in one process: the network alone, its batch lying on the device already; `CNNFeatures`
 from arrays in memory (goal: 90 % of the network alone); decoding JPEG files alone, with as many threads; `CNNFeatures`
 from those files (which can be no faster than the slower of decoding and network). Then the peak memory for so many
-images and for four times as many. Without a GPU it runs small on the CPU and says so.
+images and for four times as many; and an epoch of `CNNClassifier` from decoded images, beside steps of a plain loop on
+one batch that lies on the device. Without a GPU it runs small on the CPU and says so.
 """
 
 import argparse
@@ -25,6 +26,9 @@ import torch
 
 from eyecraft.data import read_image
 from eyecraft.features import CNNFeatures
+from eyecraft.pipelines import CNNClassifier
+from eyecraft.pipelines._network_engine import casting
+from eyecraft.pipelines._network_models import as_ordered
 
 GOAL = 0.9
 FILES = 256  # different JPEG files; more images repeat them
@@ -81,6 +85,41 @@ def peak_megabytes(device: str, function: Callable[[], Any]) -> float:
         return torch.cuda.max_memory_allocated() / 1e6
     function()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def training(options: argparse.Namespace, images: np.ndarray, device: str) -> tuple[float, float]:
+    """Return images per second of a plain loop's steps on the device, and of the second epoch of `CNNClassifier`."""
+    size = min(options.batch_size or 64, len(images))
+    classifier = CNNClassifier(
+        options.model,
+        image_size=SIZE,
+        augment=None,
+        lr=1e-3,
+        max_epochs=2,
+        batch_size=size,
+        precision=options.precision,
+        device=device,
+        random_state=0,
+    )
+    labels = np.arange(len(images)) % 10
+    fitted = classifier.fit(images, labels)
+    network, move = fitted.module_.train(), torch.optim.SGD(fitted.module_.parameters(), lr=1e-3, momentum=0.9)
+    batch = torch.from_numpy(images[:size]).permute(0, 3, 1, 2).to(device)
+    values = as_ordered(network, batch.float().div(255))
+    codes = torch.from_numpy(labels[:size]).to(device)
+    passes = max(1, len(images) // size)
+
+    def steps() -> None:
+        for _ in range(passes):
+            move.zero_grad()
+            with casting(options.precision, device):
+                loss = torch.nn.functional.cross_entropy(network(values).float(), codes)
+            loss.backward()
+            move.step()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+    return rate(steps, passes * size, rounds=1), len(images) / float(fitted.history_["dur"].iloc[-1])
 
 
 SIZE = (224, 224)
@@ -147,6 +186,9 @@ def main() -> None:
     once = peak_megabytes(engine.device, lambda: features.transform(arrays))
     more = peak_megabytes(engine.device, lambda: features.transform(arrays * 4))
     print(f"peak memory              {once:9.0f} MB for {len(arrays)} images, {more:.0f} MB for {4 * len(arrays)}")
+    plain, ours = training(options, images[: options.images], str(engine.device))
+    print(f"plain training steps     {plain:9.0f} images/s")
+    print(f"an epoch of training     {ours:9.0f} images/s   {ours / plain:.0%} of it")
 
 
 if __name__ == "__main__":

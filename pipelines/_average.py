@@ -11,7 +11,7 @@ from torch import nn
 
 
 class MovingAverage:
-    """Exponential moving average of the parameters.
+    """Exponential moving average of the parameters, and of the statistics of normalisation that belong to them.
 
     Parameters
     ----------
@@ -22,20 +22,19 @@ class MovingAverage:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
-        self.values = {name: value.detach().clone() for name, value in network.named_parameters()}
+        self.values = {name: value.clone() for name, value in _averaged(network).items()}
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take the present weights in."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        present = [value.detach() for value in dict(network.named_parameters()).values()]
-        torch._foreach_lerp_(list(self.values.values()), present, 1 - decay)
+        torch._foreach_lerp_(list(self.values.values()), list(_averaged(network).values()), 1 - decay)
 
     @contextlib.contextmanager
     def in_place(self, network: nn.Module) -> Iterator[None]:
         """Give *network* the averaged weights inside the block."""
-        own = {name: value.detach().clone() for name, value in network.named_parameters()}
+        own = {name: value.clone() for name, value in _averaged(network).items()}
         self.give(network)
         try:
             yield
@@ -49,5 +48,11 @@ class MovingAverage:
 
 @torch.no_grad()
 def _set(network: nn.Module, values: dict[str, torch.Tensor]) -> None:
-    for name, parameter in network.named_parameters():
-        parameter.copy_(values[name])
+    for name, value in _averaged(network).items():
+        value.copy_(values[name])
+
+
+def _averaged(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return parameters and buffers by name; counters are whole numbers, of which there is no mean."""
+    named = [*network.named_parameters(), *network.named_buffers()]
+    return {name: value.detach() for name, value in named if value.is_floating_point()}

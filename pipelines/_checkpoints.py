@@ -1,19 +1,26 @@
 """A training that can be killed at any moment and goes on where it was: safetensors and JSON, no pickle."""
 
 import contextlib
+import functools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ._files import write_json, write_whole
+from ._files import plain, write_json, write_whole
+from ._network_identity import differences
 
-_FORMAT = 1
+_FORMAT = 2
 _RECORD = "checkpoint.json"
+
+
+class OtherTraining(ValueError):  # noqa: N818  (it says what is there)
+    """The checkpoint was written by another training."""
 
 
 class Checkpoint:
@@ -30,7 +37,7 @@ class Checkpoint:
     def __init__(self, folder: Any) -> None:
         self.folder = Path(folder).expanduser()
         self.identity: dict[str, Any] = {}
-        self.search: dict[str, Any] | None = None  # of the rate, not to be repeated
+        self.start: dict[str, Any] = {}  # what the first step took: the search for the rate, the head's factor
 
     def read(self) -> dict[str, Any] | None:
         """Return what was written last, without its tensors, or None."""
@@ -54,10 +61,10 @@ class Checkpoint:
             raise self._unusable(f"{record['tensors']} cannot be read ({error})") from error
 
     def check(self, record: Mapping[str, Any]) -> None:
-        """Raise ``ValueError`` naming what differs unless the record is of the training that `identity` describes."""
-        different = _differences(record["identity"], self.identity)
+        """Raise `OtherTraining` naming what differs unless the record is of the training that `identity` describes."""
+        different = differences(record["identity"], plain(self.identity))
         if different:
-            raise ValueError(
+            raise OtherTraining(
                 f"The checkpoint in {str(self.folder)!r} is of another training: {'; '.join(different)}. Nothing was "
                 "loaded. Repeat the call it was written by, or give another `checkpoint_dir`, or delete this one."
             )
@@ -67,7 +74,7 @@ class Checkpoint:
         name = f"epoch-{epoch:05d}.safetensors"
         # each of its own memory, which safetensors asks for
         content = save({key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()})
-        write_whole(self.folder / name, lambda file: file.write(content))
+        write_whole(self.folder / name, functools.partial(_write_through, content))
         write_json(
             self.folder / _RECORD,
             {
@@ -75,12 +82,12 @@ class Checkpoint:
                 "epoch": epoch,
                 "tensors": name,
                 "identity": self.identity,
-                "search": self.search,
+                "start": self.start,
                 **record,
             },
         )
-        for old in self.folder.glob("epoch-*.safetensors"):
-            if old.name != name:
+        for old in self.folder.iterdir():  # and what a kill left half written
+            if old.name not in (name, _RECORD) and old.name.startswith(("epoch-", f"{_RECORD}.")):
                 with contextlib.suppress(OSError):
                     old.unlink()
 
@@ -88,6 +95,13 @@ class Checkpoint:
         return ValueError(
             f"The checkpoint in {str(self.folder)!r} cannot be gone on from: {reason}. Delete the folder to begin anew."
         )
+
+
+def _write_through(content: bytes, file: IO[bytes]) -> None:
+    """Write, and wait until the disk has it: the record that names the file must not outlive it."""
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def state_of_engine(engine: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -101,6 +115,7 @@ def state_of_engine(engine: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any
             else:
                 numbers.setdefault(str(index), {})[name] = value
     record: dict[str, Any] = {"step": engine.step, "optimizer": numbers, "parts": engine.dealer.parts}
+    record["watch"] = engine.watch.as_record()
     if engine.average is not None:
         tensors |= {f"average.{name}": value for name, value in engine.average.values.items()}
         record["average_steps"] = engine.average.steps
@@ -121,6 +136,7 @@ def restore_engine(engine: Any, record: Mapping[str, Any], tensors: Mapping[str,
         states.setdefault(int(index), {})[name] = value
     engine.optimizer_.load_state_dict({**engine.optimizer_.state_dict(), "state": states})
     engine.step, engine.dealer.parts = record["step"], record["parts"]
+    engine.watch.restore(record["watch"])
     if engine.average is not None:
         engine.average.steps = record["average_steps"]
         for name, value in _under("average.", tensors).items():
@@ -134,22 +150,3 @@ def restore_engine(engine: Any, record: Mapping[str, Any], tensors: Mapping[str,
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return sentences on the values that are not the same, ``lr was 0.1 and is 0.01``."""
-    found: list[str] = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        was, now = old.get(key), new.get(key)
-        if was == now:
-            continue
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            found += _differences(was, now)
-        elif key == "classes" and isinstance(was, list) and isinstance(now, list):
-            gone, come = [c for c in was if c not in now], [c for c in now if c not in was]
-            parts = [f"without {', '.join(map(repr, gone))}"] if gone else []
-            parts += [f"with {', '.join(map(repr, come))} besides"] if come else []
-            found.append(f"the classes are now {' and '.join(parts) or 'in another order'}")
-        else:
-            found.append(f"{key} was {was!r} and is {now!r}")
-    return found

@@ -7,6 +7,7 @@ pretrained features and underperform out-of-distribution", ICLR 2022, https://op
 
 import functools
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,9 @@ def start_head(training: "Training") -> None:
     """Begin a training with the head a linear classifier would have, if that is wanted.
 
     A step of plain gradient descent moves the scores by the square of what enters the head, one of Adam's kind by its
-    size; where those numbers are large (SqueezeNet's are 17 on average) the head's rate is lowered accordingly.
+    size; where those numbers are large (SqueezeNet's are 20 on average) the head's rate is lowered accordingly, however
+    `lr` came about. On 20 classes of Caltech-101 SqueezeNet had 72 % right with that and 17 % without at the default
+    rate, 67 and 2 % at lr=0.01; under AdamW it made no difference.
     """
     settings = training.settings
     if not settings.head_start:
@@ -45,7 +48,8 @@ def start_head(training: "Training") -> None:
         device=training.device,
     )
     if size is not None:
-        training.parts.head_factor = min(1.0, 1 / size) ** (2 if settings.optimizer == "sgd" else 1)
+        factor = min(1.0, 1 / size) ** (2 if settings.optimizer == "sgd" else 1)
+        training.settings = replace(settings, head_factor=factor)
 
 
 def solve_head(

@@ -1,8 +1,9 @@
 """Losses of a network's scores, one number per image, so that images can weigh differently."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -20,26 +21,26 @@ class Targets(NamedTuple):
     weights: torch.Tensor | None = None  # (n,) weight of each image; None: 1
     others: torch.Tensor | None = None  # (n,) class of the image that was mixed in
     share: float = 1.0  # of the first class in a mixed image
+    other_weights: torch.Tensor | None = None  # (n,) weight of the image that was mixed in
 
     def part(self, start: int, stop: int) -> "Targets":
         """Return the targets of some images of the batch."""
-        codes, weights, others, share = self
-        return Targets(
-            codes[start:stop],
-            None if weights is None else weights[start:stop],
-            None if others is None else others[start:stop],
-            share,
-        )
+        return self._each(lambda values: values[start:stop])
 
     def to(self, device: torch.device | str) -> "Targets":
         """Return them on another device."""
-        codes, weights, others, share = self
-        return Targets(
-            codes.to(device),
-            None if weights is None else weights.to(device),
-            None if others is None else others.to(device),
-            share,
-        )
+        return self._each(lambda values: values.to(device))
+
+    def mixed(self, share: float) -> "Targets":
+        """Return the targets of images mixed with those before them in the batch."""
+        weights = None if self.weights is None else self.weights.roll(1)
+        return self._replace(others=self.codes.roll(1), share=share, other_weights=weights)
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Targets":
+        changed: dict[str, Any] = {
+            name: change(value) for name, value in self._asdict().items() if isinstance(value, torch.Tensor)
+        }
+        return self._replace(**changed)
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,24 @@ class Loss:
         """Return the summed loss of some images divided by *count*, the images of the whole batch."""
         scores = scores.float()
         each = self._each(scores, targets.codes)
-        if targets.others is not None:
-            each = targets.share * each + (1 - targets.share) * self._each(scores, targets.others)
+        other = None if targets.others is None else self._each(scores, targets.others)
         if each.ndim == 0:  # the user's own, averaged already
             if targets.weights is not None:
                 raise ValueError(
                     "A `loss` of your own must return one number per image, shape (n_images,), where images or "
                     "classes are weighted; it returned their mean. Give it reduction='none'."
                 )
-            return each * (len(scores) / count)
+            return _blended(each, other, targets.share) * (len(scores) / count)
         if each.shape != targets.codes.shape:
             raise ValueError(
                 f"A `loss` of your own must return one number per image, shape ({len(scores)},), or their mean; it "
                 f"returned shape {tuple(each.shape)}"
             )
-        return (each if targets.weights is None else each * targets.weights).sum() / count
+        if targets.weights is not None:
+            each = each * targets.weights
+        if other is not None and targets.other_weights is not None:
+            other = other * targets.other_weights
+        return _blended(each, other, targets.share).sum() / count
 
     def _each(self, scores: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
         if callable(self.kind):
@@ -85,6 +89,21 @@ class Loss:
         if self.kind == "mse":
             return squared_error(scores, codes, self.smoothing)
         return functional.cross_entropy(scores, codes, reduction="none", label_smoothing=self.smoothing)
+
+
+def _blended(one: torch.Tensor, other: torch.Tensor | None, share: float) -> torch.Tensor:
+    return one if other is None else share * one + (1 - share) * other
+
+
+def guessing(kind: str | UserLoss, n_classes: int) -> float:
+    """Return about what a loss is where every class has the same score; of a user's own, as of cross-entropy.
+
+    >>> round(guessing("cross_entropy", 10), 2), guessing("hinge", 10), guessing("mse", 10)
+    (2.3, 9.0, 0.1)
+    """
+    if kind == "hinge":
+        return n_classes - 1.0
+    return 1 / n_classes if kind == "mse" else math.log(n_classes)
 
 
 def can_smooth(kind: str | UserLoss) -> bool:

@@ -20,19 +20,23 @@ from eyecraft.features.learned.frozen import check_device
 from ._memory import Dealer
 from ._network_callbacks import EpochTasks
 from ._network_engine import casting
-from ._network_fit import Fitted, plan_of, read_images, run, run_once_through, search_only, seed_of
+from ._network_fit import Fitted, plan_of, read_images, run, search_only, seed_of
 from ._network_models import as_ordered, scores_of
+from ._network_portions import run_once_through
 from ._network_settings import check_parameters
 from ._rate_search import RateSearch
 from ._training import (
     Images,
     check_classes,
     check_labels,
+    check_weighted,
     image_weights,
     known_codes,
     listed,
     unseen_labels,
 )
+
+_NO_MATTER = ("n_jobs", "verbose", "checkpoint_dir", "keep_filters", "warm_start", "random_state")  # to partial_fit
 
 
 class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -62,13 +66,15 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         old = self._old(classes) if self.warm_start and hasattr(self, "module_") else None
         plan = plan_of(self) if old is None else replace(self._plan, network=None)
         weights = image_weights(sample_weight, self.class_weight, classes, codes)
-        images = read_images(self, plan, sources, codes, weights)
+        check_weighted(weights, classes, codes)
+        images = read_images(self, plan, sources, codes, weights, None if old is None else old[1])
         fitted = run(self, plan, images, classes, old, tasks)
         self.classes_ = classes
         self._take(fitted)
         self.history_ = fitted.epochs.table()
         self.filters_ = fitted.epochs.filters
         self.rate_search_ = fitted.search
+        self._seeds: np.random.RandomState | None = None  # of `partial_fit`, drawn when it comes
         if tasks is not None:
             tasks.end()
         return self
@@ -90,7 +96,8 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Notes
         -----
         Mean and standard deviation of the pixels are those of the first call's images. Early stopping, checkpoints,
-        the schedule and the search for a rate take no part.
+        the schedule and the search for a rate take no part. Parameters changed in between (``set_params(lr=...)``) hold
+        from the next call on, with a new optimiser. A call that fails leaves the network as it was.
         """
         check_parameters(self)
         sources = check_images(X)
@@ -101,13 +108,16 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         new = not hasattr(self, "module_")
         plan = plan_of(self) if new else self._plan
         images = read_images(self, plan, sources, codes, weights, None if new else self.preprocessing_)
-        if not hasattr(self, "_seeds"):
-            self._seeds = np.random.RandomState(seed_of(self.random_state, None))
+        seeds = getattr(self, "_seeds", None) or np.random.RandomState(seed_of(self.random_state, None))
+        self._seeds = seeds
         old = None if new else (self.module_, self.preprocessing_)
-        fitted = run_once_through(self, plan, images, self.classes_, self._seeds, old, getattr(self, "_last", None))
+        last = self._last if self._parameters() == getattr(self, "_trained_with", None) else None
+        fitted = run_once_through(self, plan, images, self.classes_, seeds, old, last)
         self._take(fitted)
         row = fitted.epochs.table()
-        if not new:
+        if new:
+            self.filters_, self.rate_search_ = {}, None
+        else:
             row["epoch"] += len(self.history_)
             row = pd.DataFrame([*self.history_.to_dict("records"), *row.to_dict("records")])
         self.history_ = row
@@ -173,6 +183,7 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes, codes = check_labels(y, len(sources))
         plan = plan_of(self)
         weights = image_weights(sample_weight, self.class_weight, classes, codes)
+        check_weighted(weights, classes, codes)
         return search_only(self, plan, read_images(self, plan, sources, codes, weights), classes)
 
     # -- inside --------------------------------------------------------------------------------------------------------
@@ -184,7 +195,11 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.preprocessing_ = training.preprocessing
         self.settings_ = training.settings
         self._plan = replace(training.plan, network=None)
-        self._last = fitted.without_images()
+        self._last, self._trained_with = fitted.without_images(), self._parameters()
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return the parameters that a training depends on."""
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in _NO_MATTER}
 
     def _old(self, classes: np.ndarray) -> tuple[nn.Module, Any]:
         """Return network and preprocessing to go on with, for `warm_start`."""
@@ -196,7 +211,7 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"`warm_start` goes on with the same classes; these differ ({'; '.join(parts)}). Set warm_start=False "
                 "to begin anew."
             )
-        return self.module_, self.preprocessing_
+        return copy.deepcopy(self.module_), self.preprocessing_  # what is there stays, should this training fail
 
     def _scores(self, X: Any) -> np.ndarray:
         """Return the scores of every class, shape (n_images, n_classes)."""
@@ -218,12 +233,13 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         for first in range(0, len(images), self.batch_size):
             pixels = images.decode(range(first, min(first + self.batch_size, len(images))))
             rows.append(dealer.run(len(pixels), functools.partial(forward, pixels)))
-        return torch.cat(rows).numpy()
+        return _numbers(torch.cat(rows).numpy())
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the engine out, and anything of a GPU: the pickle is read on any machine."""
         state = dict(super().__getstate__())
         state.pop("_last", None)
+        state.pop("_trained_with", None)
         if "module_" in state:
             state["module_"] = copy.deepcopy(state["module_"]).cpu()
         return state
@@ -238,3 +254,15 @@ class NetworkClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _numbers(scores: np.ndarray) -> np.ndarray:
+    """Return scores (n_images, n_classes), if all of them are numbers."""
+    wrong = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(wrong):
+        raise ValueError(
+            f"A network's scores must be finite numbers; those of {len(wrong)} of {len(scores)} images are not, image "
+            f"{wrong[0]} the first. No answers are given. The weights are damaged, or too large for what `precision` "
+            "can hold: train again with a smaller `lr`, or with precision='float32'."
+        )
+    return scores

@@ -1,33 +1,30 @@
 """The engine that trains the network of a `CNNClassifier`: skorch's, on uint8 images that come in batches."""
 
 import contextlib
-import contextvars
-import functools
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import warnings
 from typing import Any
 
 import torch
 from skorch import NeuralNet
 from torch import nn
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+from torch.utils.data import DataLoader
 
 from eyecraft.features.learned.preprocessing import Preprocessing
 
 from ._augment import Augmentation, mix
 from ._average import MovingAverage
-from ._losses import Loss, Targets
-from ._memory import Dealer
+from ._batches import Batches, ReadAhead, as_fetched
+from ._divergence import LossWatch, diverged, not_finite
+from ._losses import Loss, Targets, guessing
+from ._memory import Dealer, enough_memory
 from ._network_models import as_ordered, norms_of, order_memory, scores_of
 from ._network_parts import Parts
 from ._network_settings import Settings
 from ._schedules import OPTIMIZERS, optimizer_options, rate_factor
 from ._training import Images
 
-
-class Diverged(ValueError):  # noqa: N818  (it says what happened)
-    """The loss ran away."""
+_ONE_ALONE = "more than 1 value per channel"  # torch's words
 
 
 class Engine(NeuralNet):
@@ -47,6 +44,8 @@ class Engine(NeuralNet):
     loss : Loss
     steps_per_epoch : int
         Of the schedule.
+    usual_lr : float
+        The rate that such networks are trained at, for advice.
     """
 
     def __init__(
@@ -59,13 +58,17 @@ class Engine(NeuralNet):
         augment: Augmentation | None,
         loss: Loss,
         steps_per_epoch: int,
+        usual_lr: float,
         **options: Any,
     ) -> None:
+        self.usual_lr, self.watch = usual_lr, LossWatch()
         self.parts, self.settings, self.preprocessing = parts, settings, preprocessing
         self.augment, self.loss, self.steps_per_epoch = augment, loss, steps_per_epoch
+        self.rate = settings.lr * settings.head_factor
         self.step = self.epoch = 0  # steps taken in all; epoch that runs, from 1
         self.seen = self.loss_sum = 0.0
         self.hits: torch.Tensor | None = None
+        self.n_classes = 2  # until scores are there
         self.told: dict[
             str, tuple[float, float]
         ] = {}  # mean loss and accuracy of "train" and "valid" in the last epoch
@@ -84,7 +87,8 @@ class Engine(NeuralNet):
         super().initialize()
         if str(self.device) == "cpu" or self.settings.precision != "float32":
             order_memory(self.module_, len(self.preprocessing.mean), self.settings.image_size)
-        self.dealer = Dealer(self.settings.accumulate, 2 if norms_of(self.module_) else 1, self.device)
+        norms = norms_of(self.module_)
+        self.dealer = Dealer(self.settings.accumulate, 2 if norms else 1, self.device, norms)
         decay = self.settings.ema_decay
         self.average = None if decay is None else MovingAverage(self.module_, decay)
         self.scaler = torch.amp.GradScaler("cuda") if self.settings.precision == "float16" else None
@@ -94,30 +98,58 @@ class Engine(NeuralNet):
         """Return the parameters in groups of one rate each."""
         named = list(named_parameters)
         _, kwargs = super().get_params_for_optimizer(prefix, named)
-        factors = self.parts.factors(self.settings.backbone_factor, self.settings.layer_decay)
+        settings = self.settings
+        factors = self.parts.factors(settings.backbone_factor, settings.layer_decay, settings.head_factor)
         groups: dict[float, list[Any]] = {}
         for name, parameter in named:
             groups.setdefault(factors.get(name, 1.0), []).append(parameter)
-        rates = {factor: self.settings.lr * factor for factor in sorted(groups)}  # the highest comes last
+        rates = {factor: settings.lr * factor for factor in sorted(groups)}
         listed = [{"params": groups[f], "lr": rate, "highest": rate} for f, rate in rates.items()]
-        return (listed,), {**kwargs, "lr": self.settings.lr}
+        return (listed,), {**kwargs, "lr": settings.lr}
 
     # -- one step ------------------------------------------------------------------------------------------------------
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take one step of the optimiser, the batch dealt out in as many parts as memory asks for."""
         self.set_rates()
-        images, targets = self._prepared(*batch)
-        self.dealer.run(len(images), lambda bounds: self._gradients(images, targets, bounds))
+        with enough_memory(self.device):
+            images, targets = self._prepared(*batch)
+        self._deal(len(images), lambda bounds: self._gradients(images, targets, bounds))
+        self._check(self._last_loss.item(), targets)
+        with enough_memory(self.device):
+            self._move()
+        self.step += 1
+        return {"loss": self._last_loss, "y_pred": None}
+
+    def _deal(self, count: int, work: Any) -> None:
+        """Do the work on a batch; say it where memory has asked for more parts than before."""
+        parts = self.dealer.parts
+        try:
+            self.dealer.run(count, work)
+        except ValueError as error:
+            if _ONE_ALONE not in str(error):
+                raise
+            raise ValueError(
+                "Batch normalisation needs the statistics of at least 2 images at a time; it got 1. Nothing was "
+                "trained. Give more images (those with weight 0 do not count), or a `batch_size` of 2 or more, or "
+                "trainable='head', which leaves the statistics as they are."
+            ) from error
+        if self.dealer.parts > parts:
+            warnings.warn(
+                f"Memory ran out: from now on batches of {count} images are dealt out in {self.dealer.parts} parts, "
+                "which changes nothing but the statistics of batch normalisation, and takes longer. `accumulate` "
+                "begins with as many.",
+                stacklevel=2,
+            )
+
+    def _move(self) -> None:
         if self.scaler is None:
             self.optimizer_.step()
         else:
             self.scaler.step(self.optimizer_)
             self.scaler.update()
-        self.step += 1
         if self.average is not None:
             self.average.update(self.module_)
-        return {"loss": self._last_loss, "y_pred": None}
 
     def _set_training(self, training: bool = True) -> None:
         super()._set_training(training)
@@ -131,13 +163,9 @@ class Engine(NeuralNet):
         n_steps = settings.max_epochs * self.steps_per_epoch
         warmup = round(settings.warmup_epochs * self.steps_per_epoch)
         factor = rate_factor(settings.schedule, self.step, n_steps, warmup)
+        self.rate = settings.lr * settings.head_factor * factor  # of the last layer, which always trains
         for group in self.optimizer_.param_groups:
             group["lr"] = group["highest"] * factor
-
-    @property
-    def rate(self) -> float:
-        """The highest rate at this step: the head's, unless that was lowered (see `start_head`)."""
-        return float(self.optimizer_.param_groups[-1]["lr"])
 
     def _prepared(self, images: torch.Tensor, targets: Any) -> tuple[torch.Tensor, Targets]:
         images = images.to(self.device, non_blocking=True)
@@ -146,7 +174,7 @@ class Engine(NeuralNet):
             images = self.augment(images)
         values, share = mix(self.settings.mix, self._standardised(images))
         if share < 1:
-            targets = targets._replace(others=targets.codes.roll(1), share=share)
+            targets = targets.mixed(share)
         return values, targets
 
     def _standardised(self, images: torch.Tensor) -> torch.Tensor:
@@ -166,19 +194,50 @@ class Engine(NeuralNet):
                 (loss if self.scaler is None else self.scaler.scale(loss)).backward()
             total += loss.detach()
             hits += (scores.detach().argmax(dim=1) == some.codes).sum()
+        self.n_classes = scores.shape[1]
         self._last_loss = total.cpu()
-        self._check_finite(self._last_loss.item())
         self._count(len(images), self._last_loss.item(), hits)
 
-    def _check_finite(self, loss: float) -> None:
-        if math.isfinite(loss):
-            return
-        step = self.step - (self.epoch - 1) * self.steps_per_epoch + 1
-        lr = self.settings.lr
-        raise Diverged(
-            f"Training diverged: the loss became {loss} at step {step} of epoch {self.epoch}, with lr={lr:g}. Try a "
-            f"smaller rate, such as lr={lr / 10:g}, or lr='find'."
-        )
+    # -- divergence ----------------------------------------------------------------------------------------------------
+
+    def _check(self, loss: float, targets: Targets) -> None:
+        """Raise `Diverged` for a loss that is no number, or losses that have run away."""
+        step = f"step {self.step - (self.epoch - 1) * self.steps_per_epoch + 1} of epoch {self.epoch}"
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss became {loss} at {step}")
+        weight = 1.0 if targets.weights is None else float(targets.weights.mean()) or 1.0  # heavy images are no alarm
+        if self.watch.ran_away(loss / weight, guessing(self.loss.kind, self.n_classes)):
+            raise self._diverged(f"by {step} the loss had risen to {loss:.4g}, from {self.watch.first:.2g} at first")
+
+    def check_network(self) -> None:
+        """Raise `Diverged` unless all weights and statistics are numbers."""
+        name = not_finite(self.module_)
+        if name is not None:
+            raise self._diverged(f"{name!r} holds values that are no finite numbers after epoch {self.epoch}")
+
+    def check_answers(self, images: Images) -> None:
+        """Raise `Diverged` unless the network, as the last step left it, can answer on some of its training images."""
+        pixels, targets = images.__getitems__(list(range(min(len(images), self.settings.batch_size))))
+        losses: list[float] = []
+
+        def forward(bounds: list[tuple[int, int]]) -> None:
+            losses.clear()
+            for start, stop in bounds:
+                some = targets.part(start, stop)._replace(weights=None).to(self.device)
+                scores = self.scores(pixels[start:stop].to(self.device))
+                losses.append(float(self.loss(scores, some, len(pixels))))
+                self.n_classes = scores.shape[1]
+
+        self._set_training(False)
+        self.dealer.run(len(pixels), forward)
+        loss = sum(losses)
+        # statistics of batches that were few yet may be far off, and the network all right
+        hopeless = self.watch.is_hopeless(loss, guessing(self.loss.kind, self.n_classes))
+        if (hopeless and not norms_of(self.module_)) or not math.isfinite(loss):
+            raise self._diverged(f"after the last step the loss is {loss:.4g}")
+
+    def _diverged(self, what: str) -> ValueError:
+        return diverged(what, self.settings.lr, self.usual_lr)
 
     def _count(self, n_images: int, loss: float, hits: torch.Tensor) -> None:
         self.seen += n_images
@@ -233,55 +292,6 @@ class Engine(NeuralNet):
         chosen: dict[str, Any] = {"batch_sampler": Batches(dataset, size)} if training else {"batch_size": size}
         loader = DataLoader(dataset, collate_fn=as_fetched, **chosen)
         return loader if dataset.pixels is not None else ReadAhead(loader)
-
-
-class ReadAhead:
-    """A loader whose next batch is decoded while the network works on the present one."""
-
-    def __init__(self, loader: DataLoader[Any]) -> None:
-        self.loader = loader
-
-    def __iter__(self) -> Iterator[Any]:
-        batches = iter(self.loader)
-        listening = contextvars.copy_context()  # whoever records the seconds of decoding
-        with ThreadPoolExecutor(1) as thread:
-            # the order of the images is drawn with the first batch, before anybody else draws random numbers
-            batch = next(batches, None)
-            while batch is not None:
-                coming = thread.submit(listening.run, functools.partial(next, batches, None))
-                yield batch
-                batch = coming.result()
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-
-class Batches(BatchSampler):
-    """Batches in random order; a last image left over joins the batch before, since one alone cannot be normalised."""
-
-    def __init__(self, images: Images, batch_size: int) -> None:
-        super().__init__(RandomSampler(images), batch_size, drop_last=False)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        batches = list(super().__iter__())
-        if len(batches) > 1 and len(batches[-1]) == 1:
-            alone = batches.pop()
-            batches[-1] = batches[-1] + alone
-        yield from batches
-
-    def __len__(self) -> int:
-        return n_batches(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
-
-
-def n_batches(n_images: int, batch_size: int) -> int:
-    """Return the number of batches of an epoch."""
-    count = math.ceil(n_images / batch_size)
-    return count - 1 if count > 1 and n_images - (count - 1) * batch_size == 1 else count
-
-
-def as_fetched(batch: Any) -> Any:
-    """Leave a batch as the data set gave it; the loader would otherwise put single images together."""
-    return batch
 
 
 def casting(precision: str, device: Any) -> contextlib.AbstractContextManager[Any]:

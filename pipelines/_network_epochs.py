@@ -52,7 +52,7 @@ class Epochs(Callback):
     ) -> None:
         self.n_epochs, self.patience, self.checkpoint, self.verbose = n_epochs, patience, checkpoint, verbose
         self.tasks = tasks
-        self.keep = doubling(n_epochs) if keep_filters is True else set(keep_filters or ())
+        self.keep = kept_epochs(keep_filters, n_epochs)
         self.advance: Callable[..., None] | None = None
         self.rows: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
@@ -84,6 +84,7 @@ class Epochs(Callback):
         row = {"epoch": net.epoch, **_told(net.told, "train"), **_told(net.told, "valid")}
         self.rows.append({**row, "lr": self.rate, "dur": time.perf_counter() - self.started})
         del net.history[-1]["batches"]  # of 200,000 images they fill memory
+        net.check_network()
         self._keep(net, net.epoch)
         self._judge(net)
         if self.tasks is not None and self.tasks.end_epoch(net):
@@ -163,6 +164,11 @@ class Epochs(Callback):
             line += f"  held out: loss {row['valid_loss']:.4f}  accuracy {row['valid_acc']:.3f}"
         left = (self.n_epochs - row["epoch"]) * float(np.median([row["dur"] for row in self.rows]))
         return f"{line}  rate {row['lr']:.3g}  {row['dur']:.1f} s" + (f"  left {left:.0f} s" if left else "")
+
+
+def kept_epochs(keep_filters: Any, n_epochs: int) -> set[int]:
+    """Return the epochs whose filters are kept; `Epochs` says what *keep_filters* means."""
+    return doubling(n_epochs) if keep_filters is True else set(keep_filters or ())
 
 
 def doubling(n_epochs: int) -> set[int]:

@@ -16,18 +16,20 @@ from eyecraft.features.learned.frozen import check_device
 from eyecraft.features.learned.preprocessing import Preprocessing
 
 from ._augment import augmentation
+from ._batches import n_batches
 from ._checkpoints import Checkpoint
 from ._gpu_lock import one_job
 from ._head_start import start_head
 from ._losses import Loss
 from ._network_callbacks import EpochTasks
-from ._network_engine import Engine, n_batches
-from ._network_epochs import Enough, Epochs
+from ._network_engine import Engine
+from ._network_epochs import Enough, Epochs, kept_epochs
+from ._network_identity import identity_of
 from ._network_models import Plan, build_network, has_new_head, plan_model, run_once, set_dropout
 from ._network_parts import Parts
-from ._network_settings import Settings, resolve_settings
+from ._network_settings import Settings, resolve_settings, usual_rate
 from ._rate_search import RateSearch, search_rate
-from ._training import Images, as_gray_if_gray, digest_of, listed, standardisation, torch_threads
+from ._training import Images, as_gray_if_gray, listed, standardisation, torch_threads
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Training:
             augment=augmentation(self.augment, self.settings.image_size, 1 if color == "gray" else 3),
             loss=self.loss,
             steps_per_epoch=n_batches(len(self.images), self.settings.batch_size),
+            usual_lr=usual_rate(self.plan, self.network, self.settings.optimizer),
             train_split=None if self.held_out is None else predefined_split(self.held_out),
             callbacks="disable",
             verbose=0,
@@ -183,57 +186,40 @@ def run(
     record = None if checkpoint is None else checkpoint.read()
     seed = seed_of(given.random_state, record)
     device = check_device(given.device)
-    with one_job(device, any_gpu=given.device == "auto") as own, _own_generators(own), _threads(plan):
+    with one_job(device, any_gpu=given.device == "auto") as own, own_generators(own), threads_for(plan):
         random = np.random.RandomState(seed)
         training = prepare(given, plan, images, classes, random, old, hold_out=given.early_stopping)
-        training.device, search = own, None
-        start_head(training)
-        if math.isnan(training.settings.lr):
-            search = None if record is None else RateSearch.from_record(record["search"])
-            search = search or search_rate(training)
-            training.settings = replace(training.settings, lr=search.suggestion)
+        training.device = own
         if checkpoint is not None:
-            checkpoint.identity = _identity(training, classes, seed)
-            checkpoint.search = None if search is None else search.as_record()
+            kept = kept_epochs(given.keep_filters, training.settings.max_epochs)
+            checkpoint.identity = identity_of(given, training, classes, seed, kept)
             if record is not None:
                 checkpoint.check(record)
+        search = _begin(training) if record is None else _begin_again(training, record["start"])
+        if checkpoint is not None:
+            factor = training.settings.head_factor
+            checkpoint.start = {"search": None if search is None else search.as_record(), "head_factor": factor}
         engine, epochs = _train(given, training, checkpoint, record, tasks)
+    training.settings = replace(training.settings, accumulate=engine.dealer.parts)  # memory may have asked for more
     return Fitted(training, engine, epochs, search)
 
 
-def run_once_through(
-    given: Any,
-    plan: Plan,
-    images: Images,
-    classes: np.ndarray,
-    seeds: np.random.RandomState,
-    old: Any,
-    last: Fitted | None,
-) -> Fitted:
-    """Train for one epoch at a rate that stays; *last*, where there is one, goes on with its optimiser."""
-    device = check_device(given.device)
-    with one_job(device, any_gpu=given.device == "auto") as own, _own_generators(own), _threads(plan):
-        if last is None:
-            training = prepare(given, plan, images, classes, seeds, old)
-            training.device = own
-            training.settings = _steady(training.settings)
-            engine = training.engine().initialize()
-        else:
-            engine, training = last.engine, replace(last.training, images=images)
-            torch.manual_seed(int(seeds.randint(2**31 - 1)))
-            training.settings = engine.settings = _steady(training.settings)
-            engine.step, engine.steps_per_epoch = 0, n_batches(len(images), engine.settings.batch_size)
-        epochs = Epochs(1, verbose=given.verbose)
-        go_on(engine, epochs, images)
-    return Fitted(training, engine, epochs)
+def _begin(training: Training) -> RateSearch | None:
+    """Let the head start, and look for a rate, where that is wanted."""
+    start_head(training)
+    if not math.isnan(training.settings.lr):
+        return None
+    search = search_rate(training)
+    training.settings = replace(training.settings, lr=search.suggestion)
+    return search
 
 
-def _steady(settings: Settings) -> Settings:
-    """Return the settings of one epoch among many that are to come."""
-    if math.isnan(settings.lr):
-        raise ValueError("`lr`='find' looks for a rate in `fit`; give partial_fit a number, see `search_rate`.")
-    trainable = "all" if settings.trainable == "gradual" else settings.trainable
-    return replace(settings, schedule=None, warmup_epochs=0.0, max_epochs=1, early_stopping=False, trainable=trainable)
+def _begin_again(training: Training, start: dict[str, Any]) -> RateSearch | None:
+    """Take over what `_begin` found before the training was killed; the weights come with the checkpoint."""
+    search = RateSearch.from_record(start["search"])
+    lr = training.settings.lr if search is None else search.suggestion
+    training.settings = replace(training.settings, lr=lr, head_factor=start["head_factor"])
+    return search
 
 
 def _train(
@@ -276,6 +262,7 @@ def go_on(engine: Engine, epochs: Epochs, images: Images) -> None:
         finally:
             epochs.advance = None
     epochs.finish(engine)
+    engine.check_answers(images)
 
 
 def seed_of(random_state: Any, record: dict[str, Any] | None) -> int:
@@ -286,12 +273,14 @@ def seed_of(random_state: Any, record: dict[str, Any] | None) -> int:
     return int(drawn if record is None else record["identity"]["random_state"])
 
 
-def _own_generators(device: str) -> Any:
+def own_generators(device: str) -> Any:
+    """Return the context that leaves torch's global generators as they were."""
     numbers = [torch.device(device).index or 0] if device.startswith("cuda") else []
     return torch.random.fork_rng(devices=numbers)
 
 
-def _threads(plan: Plan) -> Any:
+def threads_for(plan: Plan) -> Any:
+    """Return the context in which torch computes with as many CPU threads as suit a network."""
     return torch_threads(1 if plan.kind == "own" else None)
 
 
@@ -306,24 +295,15 @@ def _split(given: Any, images: Images, classes: np.ndarray, random: np.random.Ra
             f"{number}. Add images, or set early_stopping=False."
         )
     part = max(round(given.validation_fraction * len(images)), len(classes))
+    if len(images) - part < len(classes):
+        raise ValueError(
+            f"`validation_fraction`={given.validation_fraction:g} holds {part} of {len(images)} images out; what is "
+            f"left must be at least one of each of {len(classes)} classes. Nothing was trained. Give a smaller share, "
+            "more images, or early_stopping=False."
+        )
     positions = np.arange(len(images))
     train, test = train_test_split(positions, test_size=part, stratify=images.codes.numpy(), random_state=random)
     return images.part(np.sort(train)), images.part(np.sort(test))
-
-
-def _identity(training: Training, classes: np.ndarray, seed: int) -> dict[str, Any]:
-    """Return what tells trainings apart, in the types of JSON."""
-    settings = training.settings.as_dict()
-    shapes = [f"{name} {tuple(value.shape)}" for name, value in training.network.state_dict().items()]
-    return {
-        "model": settings.pop("model"),
-        "layers": f"{len(shapes)} tensors, {sum(p.numel() for p in training.network.parameters())} weights",
-        "classes": [str(name) for name in classes.tolist()],
-        "random_state": seed,
-        "number of images": len(training.images),
-        "images and labels": digest_of(training.images),
-        **settings,
-    }
 
 
 def _default(given: Any, resolved: Any) -> Any:
@@ -343,7 +323,7 @@ def plan_of(given: Any) -> Plan:
 def search_only(given: Any, plan: Plan, images: Images, classes: np.ndarray) -> RateSearch:
     """Return losses over rates, nothing trained."""
     device, random = check_device(given.device), np.random.RandomState(seed_of(given.random_state, None))
-    with one_job(device, any_gpu=given.device == "auto") as own, _own_generators(own), _threads(plan):
+    with one_job(device, any_gpu=given.device == "auto") as own, own_generators(own), threads_for(plan):
         training = prepare(given, plan, images, classes, random)
         training.device = own
         start_head(training)

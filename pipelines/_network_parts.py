@@ -52,7 +52,6 @@ class Parts:
         head = head_name(network)
         self.head = next((i for i, part in enumerate(self.parts) if _holds(part, head)), len(self.parts) - 1)
         self.held_still: list[nn.Module] = []
-        self.head_factor = 1.0  # of the last layer's rate
 
     def first(self, trainable: str, epoch: int = 0, n_epochs: int = 1) -> int:
         """Return the number of the first part that trains; all behind it do too.
@@ -83,19 +82,19 @@ class Parts:
             if number < first:
                 self.held_still += part.norms
 
-    def factors(self, backbone_factor: float, layer_decay: float) -> dict[str, float]:
-        """Return what the rate of each parameter is multiplied by, by name."""
+    def factors(self, backbone_factor: float, layer_decay: float, head_factor: float = 1.0) -> dict[str, float]:
+        """Return what the rate of each parameter is multiplied by, by name; *head_factor* is the last layer's."""
         factors: dict[str, float] = {}
         for number, part in enumerate(self.parts):
             depth = max(0, self.head - number)
-            factor = (backbone_factor if depth else self.head_factor) * layer_decay**depth
+            factor = (backbone_factor if depth else head_factor) * layer_decay**depth
             factors |= dict.fromkeys(part.parameters, factor)
         return factors
 
     def _from_layer(self, layer: str) -> int:
         name = aliases(self.network).get(layer, layer)
         if name not in self.order:
-            raise unknown_layer(layer, [*EVERYTHING, *aliases(self.network), *dict(self.network.named_modules())])
+            raise unknown_layer(layer, [*EVERYTHING, *aliases(self.network), *filter(None, self.order)])
         for number, part in enumerate(self.parts):
             if _holds(part, name):
                 return number

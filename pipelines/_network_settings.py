@@ -4,9 +4,14 @@ Whatever is None depends on whether the network comes with weights, on what kind
 """
 
 import math
+import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from eyecraft.features._checks import check_choice, check_number, check_pair, check_whole
@@ -65,6 +70,7 @@ class Settings:
     early_stopping: bool
     validation_fraction: float
     patience: int
+    head_factor: float = 1.0  # rate of the last layer as a share of `lr`, see `_head_start`
 
     def as_dict(self) -> dict[str, Any]:
         """Return them by name, in the types of JSON."""
@@ -92,6 +98,7 @@ def check_parameters(given: Any) -> None:
     if given.image_size is not None:
         check_pair("image_size", given.image_size, unit="pixels")
     _check_numbers(given)
+    _check_others(given)
     if given.label_smoothing and not can_smooth(given.loss):
         raise ValueError(
             f"`label_smoothing` goes with the losses 'cross_entropy' and 'mse'; got {given.label_smoothing!r} with "
@@ -121,6 +128,30 @@ def _check_numbers(given: Any) -> None:
         )
 
 
+def _check_others(given: Any) -> None:
+    seed = given.random_state
+    if not (seed is None or isinstance(seed, np.random.RandomState) or _is_whole(seed, below=2**32)):
+        raise ValueError(
+            f"`random_state` must be None, a whole number >= 0 and < 2**32, or a numpy RandomState; got {seed!r}"
+        )
+    if given.n_jobs is not None and (not isinstance(given.n_jobs, Integral) or given.n_jobs == 0):
+        raise ValueError(f"`n_jobs` must be None, a number of threads, or -1 for all cores; got {given.n_jobs!r}")
+    kept = given.keep_filters
+    if not (kept is None or isinstance(kept, bool)) and not (
+        isinstance(kept, Collection) and not isinstance(kept, str) and all(map(_is_whole, kept))
+    ):
+        raise ValueError(f"`keep_filters` must be True, None or a collection of epochs, such as [0, 5]; got {kept!r}")
+    folder = given.checkpoint_dir
+    if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"`checkpoint_dir` must be the path of a folder, or None; got {folder!r}")
+    if folder is not None and Path(folder).expanduser().is_file():
+        raise ValueError(f"`checkpoint_dir` must be a folder, there or not; {os.fspath(folder)!r} is a file.")
+
+
+def _is_whole(value: Any, below: float = math.inf) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < below
+
+
 def resolve_settings(
     given: Any, plan: Plan, network: nn.Module, size: tuple[int, int], n_images: int, *, new_head: bool = False
 ) -> Settings:
@@ -132,7 +163,7 @@ def resolve_settings(
     if warmup is None:
         gently = 1.0 if _kind(plan, network) == "delicate" else 0.0
         warmup = ONE_CYCLE_WARMUP * epochs if given.schedule == "one-cycle" else gently
-    lr = given.lr if given.lr is not None else _RATES[given.optimizer][_kind(plan, network)]
+    lr = given.lr if given.lr is not None else usual_rate(plan, network, given.optimizer)
     factor = given.backbone_factor
     return Settings(
         model=plan.name,
@@ -164,6 +195,11 @@ def resolve_settings(
         validation_fraction=float(given.validation_fraction),
         patience=int(given.patience),
     )
+
+
+def usual_rate(plan: Plan, network: nn.Module, optimizer: str) -> float:
+    """Return the rate of learning where none is given."""
+    return _RATES[optimizer][_kind(plan, network)]
 
 
 def _epochs(plan: Plan, steps_per_epoch: int) -> int:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from ._network_engine import Diverged, Engine
+from ._divergence import Diverged, diverged
+from ._network_engine import Engine
+from ._network_settings import usual_rate
 
 if TYPE_CHECKING:
     from ._network_fit import Training
@@ -52,9 +54,9 @@ class _Faster(Engine):
     """An engine whose rate grows with every step."""
 
     def set_rates(self) -> None:
-        rate = _LOWEST * (_HIGHEST / _LOWEST) ** (self.step / (_STEPS - 1))
+        self.rate = _LOWEST * (_HIGHEST / _LOWEST) ** (self.step / (_STEPS - 1))  # what `lr` would be
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate * group["highest"]  # the engine's own rate is 1
+            group["lr"] = self.rate * group["highest"]  # the engine's own rate is 1
 
 
 def search_rate(training: "Training") -> RateSearch:
@@ -62,12 +64,14 @@ def search_rate(training: "Training") -> RateSearch:
     settings = replace(training.settings, lr=1.0, early_stopping=False, ema_decay=None)
     network = copy.deepcopy(training.network)
     parts = type(training.parts)(network, training.parts.order)
-    parts.head_factor = training.parts.head_factor
     trial = replace(training, settings=settings, network=network, parts=parts, held_out=None)
     with torch.random.fork_rng(devices=_devices(training.device)):
         engine = trial.engine(kind=_Faster).initialize()
         parts.let_train(parts.first(settings.trainable, 0, settings.max_epochs))
         rows = _walk(engine, trial.images)
+    if not rows:
+        usual = usual_rate(training.plan, training.network, settings.optimizer)
+        raise diverged("the loss is no number before the first step of the search", _LOWEST, usual)
     curve = pd.DataFrame(rows, columns=["lr", "loss", "smooth"])
     lowest = curve.loc[curve["smooth"].idxmin(), "lr"]
     return RateSearch(curve, float(lowest) / _BELOW)

@@ -1,8 +1,10 @@
 """What a `CNNClassifier` is trained on: decoded images, checked labels, weights, and how pixels are standardised."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -103,19 +105,36 @@ class Images(Dataset[Any]):
 
 def check_labels(y: Any, n_images: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes and each label's position among them."""
+    classes, codes = np.unique(_as_labels(y, n_images), return_inverse=True)
+    return check_classes(classes), codes
+
+
+def _as_labels(y: Any, n_images: int | None = None) -> np.ndarray:
+    """Return labels that can be sorted, shape (n_images,)."""
     if y is None:
         raise ValueError("CNNClassifier needs labels: `y` is None. It requires y to be passed to fit.")
     labels = column_or_1d(y)
+    kinds = {_kind_of(label) for label in labels} if labels.dtype == object else set()
+    if "None" in kinds or len(kinds) > 1:
+        raise ValueError(
+            f"`y` must hold labels of one kind, text or numbers; got {', '.join(sorted(kinds))}. Nothing was trained. "
+            "Name what has no label, or leave it out."
+        )
     check_classification_targets(labels)
-    if len(labels) != n_images:
+    if n_images is not None and len(labels) != n_images:
         raise ValueError(f"`y` must have one label per image; got {len(labels)} labels for {n_images} images.")
-    classes, codes = np.unique(labels, return_inverse=True)
-    return check_classes(classes), codes
+    return labels
+
+
+def _kind_of(label: Any) -> str:
+    if label is None or label != label:
+        return "None"
+    return "text" if isinstance(label, str) else "numbers" if isinstance(label, Real) else type(label).__name__
 
 
 def check_classes(labels: Any) -> np.ndarray:
     """Return the labels, each once and sorted; raise ``ValueError`` unless there are two."""
-    classes = np.unique(column_or_1d(labels))
+    classes = np.unique(_as_labels(labels))
     if len(classes) < 2:
         raise ValueError(
             f"CNNClassifier needs images of at least two classes; got one class: every label is {str(classes[0])!r}."
@@ -125,9 +144,7 @@ def check_classes(labels: Any) -> np.ndarray:
 
 def known_codes(y: Any, n_images: int, classes: np.ndarray) -> np.ndarray:
     """Return each label's position among *classes*; raise ``ValueError`` for labels that are not among them."""
-    labels = column_or_1d(y)
-    if len(labels) != n_images:
-        raise ValueError(f"`y` must have one label per image; got {len(labels)} labels for {n_images} images.")
+    labels = _as_labels(y, n_images)
     unseen = unseen_labels(labels, classes)
     if unseen:
         raise ValueError(
@@ -169,11 +186,35 @@ def image_weights(sample_weight: Any, class_weight: Any, classes: np.ndarray, co
                 f"shape {weights.shape}"
             )
     if class_weight is not None:
+        _check_class_weight(class_weight)
         present = np.unique(codes)
         of_class = np.ones(len(classes))
         of_class[present] = compute_class_weight(class_weight, classes=classes[present], y=classes[codes])
         weights = weights * of_class[codes]
+    if not weights.any():
+        raise ValueError("`class_weight` and `sample_weight` leave no image that counts: every weight is 0.")
     return weights / weights.mean()
+
+
+def check_weighted(weights: np.ndarray | None, classes: np.ndarray, codes: np.ndarray) -> None:
+    """Raise ``ValueError`` unless images of two classes count."""
+    counted = classes[np.unique(codes[weights > 0])] if weights is not None else classes
+    if len(counted) < 2:
+        raise ValueError(
+            f"CNNClassifier needs images of at least two classes that count; all but those of {str(counted[0])!r} have "
+            "weight 0. Nothing was trained. Give the others a weight above 0."
+        )
+
+
+def _check_class_weight(class_weight: Any) -> None:
+    if class_weight == "balanced":
+        return
+    values = list(class_weight.values()) if isinstance(class_weight, Mapping) else [None]
+    if not all(isinstance(value, Real) and math.isfinite(value) and float(value) >= 0 for value in values):
+        raise ValueError(
+            "`class_weight` must be 'balanced', None or a dictionary from labels to finite numbers >= 0; got "
+            f"{class_weight!r}"
+        )
 
 
 def digest_of(images: Images) -> str:

@@ -65,9 +65,10 @@ class CNNClassifier(NetworkClassifier):
         How much the images of each label count, scaled to a mean of 1 over the images.
     optimizer : {"sgd", "rmsprop", "adam", "adamw"}, default="sgd"
     lr : float, "find" or None, default=None
-        Highest rate of learning, that of the last layer. ``"find"`` looks for it first, see `search_rate`. None, of
-        SGD: 0.05 from scratch, 0.01 with pretrained weights; of named networks that do not normalise their batches
-        (AlexNet, VGG, SqueezeNet) a fifth and a tenth of that. Other optimisers have rates of their own.
+        Highest rate of learning, that of the last layer; with a `head_start` it may learn more slowly, see there.
+        ``"find"`` looks for it first, see `search_rate`. None, of SGD: 0.05 from scratch, 0.01 with pretrained weights;
+        of named networks that do not normalise their batches (AlexNet, VGG, SqueezeNet) a fifth and a tenth of that.
+        Other optimisers have rates of their own.
     momentum : float, default=0.9
         Of ``"sgd"`` and ``"rmsprop"``.
     nesterov : bool, default=True
@@ -78,8 +79,10 @@ class CNNClassifier(NetworkClassifier):
         Rate of everything but the last layer, as a share of `lr`. None: 0.1 with pretrained weights, else 1.
     head_start : bool, default=True
         With pretrained weights and cross-entropy, let a new last layer begin as multinomial logistic regression on what
-        enters it (one more pass over the images) instead of at random, and learn the slower the larger those numbers
-        are. Kumar et al. 2022; `partial_fit` begins at random.
+        enters it (one more pass over the images) instead of at random. Kumar et al. 2022. Its rate is then
+        ``lr * settings_.head_factor``, whether `lr` was given or not: the larger those numbers, the farther a step
+        throws it (SqueezeNet's are 20 on average: a 500th with ``"sgd"``, a 20th with the others). That of the rest
+        stays ``lr * backbone_factor``. `partial_fit` begins at random.
     layer_decay : float, default=1.0
         Each part's rate is so many times that of the part behind it.
     schedule : {"cosine", "step", "one-cycle", None}, default="cosine"
@@ -96,12 +99,12 @@ class CNNClassifier(NetworkClassifier):
         Images per step of the optimiser.
     accumulate : int, default=1
         Parts a batch is dealt out in, their gradients summed: less memory, the same step. Where memory runs out all the
-        same, the number doubles by itself. Only batch normalisation notices: it sees the parts.
+        same, the number doubles by itself, and a warning says so. Only batch normalisation notices: it sees the parts.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Of convolutions and matrix products; the weights stay float32. ``"float16"`` needs a GPU. CPUs with AMX train
         two to three times as fast with ``"bfloat16"``, CPUs without it more slowly.
     ema_decay : float or None, default=None
-        Keep an exponential moving average of the weights, such as 0.999, and answer with it.
+        Keep an exponential moving average of weights and batch statistics, such as 0.999, and answer with it.
     early_stopping : bool, default=False
         Hold out a part of the training images, stop when its loss has not improved for `patience` epochs, and keep the
         best weights.
@@ -110,7 +113,8 @@ class CNNClassifier(NetworkClassifier):
     patience : int, default=10
         Epochs without improvement before training stops.
     warm_start : bool, default=False
-        Let `fit` go on with the network of the last `fit`, its classes being the same.
+        Let `fit` go on with the network of the last `fit`, its classes being the same and its input what it was. Should
+        that fail, the network stays as it was.
     checkpoint_dir : path, optional
         Folder the state of the training is written to after each epoch. The same call, after having been killed at any
         moment, goes on from there; on the CPU the result is the same to the last bit. One folder for one training: in a
@@ -140,8 +144,9 @@ class CNNClassifier(NetworkClassifier):
     preprocessing_ : Preprocessing
         Size, and mean and standard deviation of the pixels: those of the weights, or of the training images.
     history_ : DataFrame
-        One row per epoch: ``epoch, train_loss, train_acc, lr, dur`` (seconds), with early stopping ``valid_loss,
-        valid_acc``. Of training images loss and accuracy are those met in training, augmented and dropped out.
+        One row per epoch: ``epoch, train_loss, train_acc, lr`` (of the last layer, as the epoch begins), ``dur``
+        (seconds), with early stopping ``valid_loss, valid_acc``. Of training images loss and accuracy are those met in
+        training, augmented and dropped out.
     filters_ : dict of int to ndarray
         First-layer filters, (n_filters, channels, height, width), by epoch.
     rate_search_ : RateSearch or None
@@ -152,7 +157,7 @@ class CNNClassifier(NetworkClassifier):
     ValueError
         One class only; more labels than images; a class too small to hold images of it out; weights or a checkpoint of
         another architecture, or of other classes (with what differs); a layer that is not there; a GPU asked for and
-        absent; a loss that runs away (says at which step, and suggests a rate).
+        absent; a loss that runs away (says at which step, and suggests a rate); answers that are no numbers.
     ConnectionError
         Weights that had to be downloaded and could not be; says where to put the file.
     MemoryError
@@ -305,7 +310,12 @@ class CNNClassifier(NetworkClassifier):
         FileNotFoundError
             The folder holds no classifier.
         ValueError
-            A damaged file; a network of your own that was not given; weights of another architecture (with what
-            differs).
+            A damaged file, or one that was not written with the others; a network of your own that was not given;
+            weights of another architecture (with what differs).
+
+        Warns
+        -----
+        UserWarning
+            For parameters that could not be written, such as a loss of your own: they are at their defaults.
         """
         return load_classifier(cls, folder, model=model, device=device)

@@ -163,10 +163,17 @@ def headline(result: AblationResult, *, metric: str = "balanced_accuracy") -> st
     str
         Empty, where fewer than one variant can be set against the whole network.
     """
-    rows = result.table(metric)[1:]
+    table = result.table(metric)
+    rows = table[1:]
     rows = rows[rows["lost"].notna()]
     if rows.empty:
         return ""
+    whole, guessed = table["score"].iloc[0], _guessed(result, metric)
+    if guessed is not None and whole <= guessed:
+        return (
+            f"With all its layers the network scores {score_text(whole, metric)}, no better than guessing: what a "
+            "layer is worth cannot be told. Train longer, or on more images."
+        )
     worst = rows.loc[rows["lost"].idxmax()]
     if worst["lost"] <= 0:
         return "Nothing was lost with any of these layers: on so few images depth does not pay."
@@ -176,6 +183,17 @@ def headline(result: AblationResult, *, metric: str = "balanced_accuracy") -> st
     return (
         f"{_without(worst['variant'])} the network loses {difference_text(worst['lost'], metric)}{most}, and {weights}."
     )
+
+
+def _guessed(result: AblationResult, metric: str) -> float | None:
+    """Return the score that guessing reaches within two standard errors, where that can be said."""
+    dataset, protocol = result.comparison.dataset, result.comparison.protocol
+    counts, n_classes = dataset.get("class_counts", {}).values(), len(dataset.get("class_names", ()))
+    if metric not in ("accuracy", "balanced_accuracy") or not n_classes:
+        return None
+    chance = max(counts) / sum(counts) if metric == "accuracy" and counts else 1 / n_classes
+    n_tested = sum(protocol.get("test_sizes", ())) or int(dataset["n_images"])
+    return float(chance + 2 * (chance * (1 - chance) / n_tested) ** 0.5)
 
 
 def _without(variant: str) -> str:

@@ -87,7 +87,7 @@ def _timm(model: str) -> Any:
         return import_module("timm")
     except ImportError as error:
         raise ImportError(
-            f"CNNFeatures(model={model!r}) needs the package timm, which is not installed. Install it by "
+            f"The model {model!r} needs the package timm, which is not installed. Install it by "
             "`pip install 'eyecraft[timm]'`, or name a torchvision model, or 'mini', the network in the box."
         ) from error
 

@@ -106,6 +106,70 @@ def test_stopped_and_gone_on(run: Run, bars: Path, tmp_path: Path, monkeypatch: 
     assert all(bool((ours[key] == whole[key]).all()) for key in whole)
 
 
+def test_overwriting_is_gone_on_with_too(run: Run, bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped with --overwrite, the same command goes on; another one with it begins anew; without it, is told."""
+    assert run("finetune", bars, *TINY, "--epochs", "1", "--out", "net").exit_code == 0
+    checkpoints = import_module("eyecraft.pipelines._checkpoints")
+    write, epochs = checkpoints.Checkpoint.write, []
+
+    def stopping(self: Any, epoch: int, *rest: Any) -> None:
+        write(self, epoch, *rest)
+        epochs.append(epoch)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints.Checkpoint, "write", stopping)
+    again = (*TINY, "--out", "net", "--overwrite")
+    assert run("finetune", bars, *again).exit_code == 130
+    assert not (tmp_path / "net" / "classifier.json").exists()
+    assert run("finetune", bars, *again).exit_code == 0
+    assert epochs == [1, 2, 3]
+    epochs.clear()
+    assert run("finetune", bars, *again).exit_code == 130
+    assert "lr was 0.05" in str(run("finetune", bars, *again[:-1], "--lr", "0.01").exception)
+    assert run("finetune", bars, *again, "--lr", "0.01").exit_code == 0
+    assert epochs == [1, 2, 1, 2, 3]
+
+
+def test_how_it_is_trained(run: Run, bars: Path, tmp_path: Path) -> None:
+    """What the class can be told, the command can."""
+    options = {
+        "optimizer": "adamw",
+        "schedule": "none",
+        "weight-decay": 0.01,
+        "layer-decay": 0.9,
+        "loss": "mse",
+        "label-smoothing": 0.1,
+        "dropout": 0.2,
+        "mix": "mixup",
+        "ema-decay": 0.5,
+        "accumulate": 2,
+    }
+    given = [text for name, value in options.items() for text in (f"--{name}", value)]
+    done = run("finetune", bars, *TINY, "--epochs", "1", *given, "--balanced", "--out", "net")
+    assert done.exit_code == 0, done.output
+    record = json.loads((tmp_path / "net" / "classifier.json").read_text("utf-8"))
+    expected = {name.replace("-", "_"): value for name, value in options.items()} | {"schedule": None}
+    assert {name: record["settings"][name] for name in expected} == expected
+    assert record["parameters"]["class_weight"] == "balanced"
+
+
+def test_labels_of_any_kind_and_files_that_are_broken(run: Run, bars: Path, tmp_path: Path) -> None:
+    """Labels kept as objects; the images that can be read are answered, the others listed, and the status is 1."""
+    images = [str(path) for path in sorted(bars.rglob("*.png"))]
+    names = np.array([Path(path).parent.name for path in images], dtype=object)
+    CNNClassifier("lenet5", max_epochs=1, random_state=0, device="cpu").fit(images, names).save(tmp_path / "net")
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no image")
+    done = run("predict", "net", images[0], broken, images[1], "--format", "json", "--device", "cpu")
+    assert done.exit_code == 1
+    answers = json.loads(done.stdout)
+    assert [answer["image"] for answer in answers] == images[:2]
+    assert {one["label"] for one in answers[0]["predictions"]} == {"bright", "dark"}
+    assert "1 of 3 images could not be read:" in done.stderr
+    assert f"cannot read {str(broken)!r}: it is no image" in done.stderr
+
+
 def test_checkpoint_goes_when_the_network_is_there(run: Run, bars: Path, tmp_path: Path) -> None:
     """Unless asked to stay: then the same command has nothing to do, and another one is told what differs."""
     short = (*TINY, "--epochs", "1", "--out", "net")
@@ -137,14 +201,26 @@ def test_everything_is_trained_on(run: Run, bars: Path) -> None:
             ("finetune", "SET", "--model", "lenet5", "--trainable", "conv9", "--device", "cpu"),
             "no layer called 'conv9'",
         ),
+        (("finetune", "SET", "--model", "lenet5", "--loss", "huber"), "--loss must be one of 'cross_entropy'"),
+        (("finetune", "SET", "--model", "lenet5", "--lr", "1e9", *TINY[2:]), "such as --lr 0.05, or --lr find"),
+        (("finetune", "SET", "--model", "resnet18", "--device", "cpu"), "name the folder by --weights-dir or"),
+        (("finetune", "SET", "--model", "resnet18", "--device", "cpu"), "--weights none to train from scratch"),
         (("predict", "nothing", "SET/dark/0.png"), "holds no classifier"),
         (("predict", "nothing", "SET/dark/none.png"), "there is no"),
         (("ablate", "SET", "--removed", "six"), "--removed must be numbers of layers such as 7,6-7,3-4-6-7; got 'six'"),
         (("ablate", "SET", "--removed", "8"), "`removed` must be a whole number >= 2 and <= 7; got 8"),
     ],
 )
-def test_mistakes(run: Run, bars: Path, arguments: tuple[str, ...], message: str) -> None:
-    """Errors that `eyecraft` makes one line of."""
+def test_mistakes(
+    run: Run, bars: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors that `eyecraft` makes one line of, in the words of the command."""
+    monkeypatch.delenv("EYECRAFT_WEIGHTS", raising=False)
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
     done = run(*(argument.replace("SET", str(bars)) for argument in arguments))
     assert isinstance(done.exception, (ValueError, OSError))
     assert message in str(done.exception)

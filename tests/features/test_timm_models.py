@@ -173,5 +173,5 @@ def test_unknown_names(timm: Any) -> None:
 def test_timm_is_not_installed(monkeypatch: pytest.MonkeyPatch, images: list[np.ndarray]) -> None:
     """The message names the class, the package and the line that installs it."""
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ImportError, match=r"CNNFeatures\(model='timm:x'\) needs the package timm.*'eyecraft\[timm\]'"):
+    with pytest.raises(ImportError, match=r"The model 'timm:x' needs the package timm.*'eyecraft\[timm\]'"):
         CNNFeatures("timm:x", device="cpu").fit(images)

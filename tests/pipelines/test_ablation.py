@@ -161,6 +161,15 @@ def test_what_was_lost(invented: AblationResult) -> None:
     assert invented.table()["n_splits"].tolist() == [2, 2, 0]
 
 
+def test_no_conclusion_at_chance(invented: AblationResult) -> None:
+    """Where the whole network only guesses nothing is said of its layers."""
+    comparison: Any = invented.comparison
+    comparison.scores["value"] = 0.5
+    comparison.dataset |= {"class_names": ["a", "b"], "class_counts": {"a": 10, "b": 10}, "n_images": 20}
+    said = headline(invented, metric="accuracy")
+    assert said.startswith("With all its layers the network scores 50.0 %, no better than guessing")
+
+
 def test_terminal_table_and_headline(invented: AblationResult) -> None:
     """Weights, points lost and failures, as text; markup in names stays text."""
     out = StringIO()

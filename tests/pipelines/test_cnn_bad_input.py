@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from eyecraft.pipelines import CNNClassifier, _gpu_lock
+from eyecraft.pipelines._batches import n_batches
 from eyecraft.pipelines._memory import Dealer
-from eyecraft.pipelines._network_engine import n_batches
 
 Bars = tuple[np.ndarray, np.ndarray]
 
@@ -56,13 +56,63 @@ def short_of_memory(most: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_batches_halve_until_they_fit(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The steps stay the same, random shifts included; prediction halves too."""
+    """The steps stay the same, random shifts included; it is said once; prediction halves too."""
     expected = quick().fit(*bars)
     sizes = short_of_memory(3, monkeypatch)
-    dealt = quick().fit(*bars)
+    with pytest.warns(UserWarning, match="batches of 12 images are dealt out in 4 parts") as said:
+        dealt = quick().fit(*bars)
+    assert len(said) == 1
+    assert (expected.settings_.accumulate, dealt.settings_.accumulate) == (1, 4)
     assert sizes[2:7] == [12, 6, 3, 3, 3]  # before come two trials with one image
     torch.testing.assert_close(dealt.module_.state_dict(), expected.module_.state_dict(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(dealt.predict_proba(bars[0]), expected.predict_proba(bars[0]), atol=1e-5)
+
+
+def test_statistics_of_passes_that_failed_do_not_count(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two parts for each of two steps are four, however often memory ran out before."""
+
+    def network(in_channels: int, n_classes: int) -> nn.Module:
+        layers = [nn.Conv2d(in_channels, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, n_classes, 6), nn.Flatten()]
+        return nn.Sequential(*layers)
+
+    conv2d, seen = functional.conv2d, [0]
+
+    def limited(images: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        seen[0] += images.shape[1] == 4  # behind the normalisation
+        if images.shape[1] == 4 and len(images) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return conv2d(images, *args, **kwargs)
+
+    monkeypatch.setattr("torch.nn.functional.conv2d", limited)
+    with pytest.warns(UserWarning, match="in 2 parts"):
+        fitted = quick(network).fit(*bars)
+    assert fitted.module_[1].num_batches_tracked == 4
+    whole = quick(network, accumulate=2).fit(*bars)
+    torch.testing.assert_close(fitted.module_.state_dict(), whole.module_.state_dict())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)",
+        "std::bad_alloc",
+    ],
+)
+def test_memory_runs_out_in_many_words(words: str, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each library says it otherwise; on what a step needs beside the images, it ends with what to do."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError(words)
+
+    with pytest.raises(MemoryError, match="even for 1 image"):
+        Dealer().run(2, fail)
+    monkeypatch.setattr("torch.optim.SGD.step", fail)
+    with pytest.raises(
+        MemoryError, match=r"for the optimiser's own numbers.*Choose a smaller `batch_size`.*" + words[:9]
+    ):
+        quick().fit(*bars)
 
 
 def test_memory_for_not_even_one_image() -> None:
@@ -89,6 +139,13 @@ def test_odd_numbers_of_images(bars: Bars) -> None:
     assert quick(normalised, batch_size=100).fit(images, names).predict(images).shape == (24,)
     assert quick(normalised).fit(images[:13], names[:13]).predict(images).shape == (24,)
     assert quick(normalised, accumulate=12).fit(images[:13], names[:13]).predict(images).shape == (24,)
+
+
+def test_one_image_cannot_be_normalised(bars: Bars) -> None:
+    """One at a time, or the only one that counts."""
+    images, names = bars
+    with pytest.raises(ValueError, match=r"at least 2 images at a time; it got 1.*`batch_size` of 2"):
+        quick(normalised, batch_size=1).fit(images, names)
 
 
 def test_nan_and_infinite_pixels(bars: Bars) -> None:

@@ -267,7 +267,7 @@ def test_network_of_ones_own(strokes: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_diverging_loss_stops(strokes: tuple[np.ndarray, np.ndarray]) -> None:
     """Names the step and a rate to try."""
-    with pytest.raises(ValueError, match=r"loss became .* at step \d+ of epoch 1, with lr=1e\+20. Try .* lr=1e\+19"):
+    with pytest.raises(ValueError, match=r"loss became .* at step \d+ of epoch 1, with lr=1e\+20. Try .* lr=0.05,"):
         quick(lr=1e20, model=tiny, image_size=16).fit(*strokes)
 
 
@@ -298,12 +298,20 @@ def test_verbose_prints_epochs(strokes: tuple[np.ndarray, np.ndarray], capsys: p
         (["a"] * 90, r"at least two classes; got one class: every label is 'a'"),
         (["a", "b"], "`y` must have one label per image; got 2 labels for 90 images"),
         (None, "needs labels: `y` is None"),
+        (
+            np.array(["a", 1, "b"] * 30, dtype=object),
+            "`y` must hold labels of one kind, text or numbers; got numbers, te",
+        ),
+        (np.array(["a", None, "b"] * 30, dtype=object), "`y` must hold labels of one kind.*; got None, text"),
+        (np.linspace(0, 1, 90), "Unknown label type: continuous"),
     ],
 )
 def test_labels_that_cannot_be(labels: Any, message: str, strokes: tuple[np.ndarray, np.ndarray]) -> None:
-    """One class, too few, none."""
+    """One class, too few, none, several kinds, no classes at all; partial_fit says the same."""
     with pytest.raises(ValueError, match=message):
         quick().fit(strokes[0], labels)
+    with pytest.raises(ValueError, match=message):
+        quick().partial_fit(strokes[0], labels)
 
 
 @pytest.mark.parametrize(
@@ -318,9 +326,25 @@ def test_labels_that_cannot_be(labels: Any, message: str, strokes: tuple[np.ndar
         ({"max_epochs": 0}, "`max_epochs` must be a whole number >= 1; got 0"),
         ({"image_size": 64}, "`image_size` must be 32 pixels for LeNet-5; got 64"),
         ({"device": "gpu"}, "`device` must be 'auto', 'cpu', 'cuda'"),
+        ({"random_state": "x"}, r"`random_state` must be None, a whole number >= 0 and < 2\*\*32"),
+        ({"random_state": -1}, "`random_state` must be None"),
+        ({"n_jobs": "x"}, "`n_jobs` must be None, a number of threads, or -1"),
+        ({"keep_filters": 3}, "`keep_filters` must be True, None or a collection of epochs"),
+        ({"checkpoint_dir": 3}, "`checkpoint_dir` must be the path of a folder"),
+        ({"checkpoint_dir": __file__}, "`checkpoint_dir` must be a folder, there or not; .* is a file"),
+        ({"class_weight": "even"}, "`class_weight` must be 'balanced', None or a dictionary"),
+        ({"class_weight": {"up": -1, "across": 1, "slanting": 1}}, "finite numbers >= 0; got {'up': -1"),
+        ({"class_weight": {"up": 0, "across": 0, "slanting": 0}}, "leave no image that counts"),
+        ({"class_weight": {"up": 0, "across": 0, "slanting": 1}}, "all but those of 'slanting' have weight 0"),
     ],
 )
 def test_wrong_parameters(parameters: dict[str, Any], message: str, strokes: tuple[np.ndarray, np.ndarray]) -> None:
     """Each says what it should be and what came."""
     with pytest.raises(ValueError, match=message):
         quick(**parameters).fit(*strokes)
+
+
+def test_too_many_held_out(strokes: tuple[np.ndarray, np.ndarray]) -> None:
+    """Ninety percent of nine images leave one, of three classes."""
+    with pytest.raises(ValueError, match=r"`validation_fraction`=0.9 holds 8 of 9 images out.* 3 classes"):
+        quick(early_stopping=True, validation_fraction=0.9).fit(strokes[0][:9], strokes[1][:9])

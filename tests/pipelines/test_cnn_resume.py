@@ -123,7 +123,7 @@ def test_checkpoint_of_something_else(bars: Bars, tmp_path: Path) -> None:
         quick(checkpoint_dir=tmp_path, max_epochs=1, model="lenet5", image_size=None).fit(images, names)
     with pytest.raises(ValueError, match=r"lr was 0.05 and is 0.01.*Nothing was loaded"):
         quick(checkpoint_dir=tmp_path, max_epochs=1, lr=0.01).fit(images, names)
-    with pytest.raises(ValueError, match="images and labels was"):
+    with pytest.raises(ValueError, match="the images and labels are not the same"):
         quick(checkpoint_dir=tmp_path, max_epochs=1).fit(255 - images, names)
     (tmp_path / "checkpoint.json").write_text("{")
     with pytest.raises(ValueError, match=r"checkpoint.json cannot be read.*Delete the folder"):
@@ -146,6 +146,57 @@ def test_saved_and_loaded(labels: list[Any], bars: Bars, tmp_path: Path) -> None
     assert loaded.get_params()["max_epochs"] == 1
     suffixes = {path.suffix for path in tmp_path.iterdir()}
     assert suffixes == {".json", ".safetensors"}
+
+
+def lenet(**parameters: Any) -> CNNClassifier:
+    """Return the cheapest network that comes back by its name."""
+    return quick(model="lenet5", image_size=None, max_epochs=1, **parameters)
+
+
+def test_saved_over_another_one(bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The filters of the old one go; a kill between the files is noticed, whichever they are."""
+    old, new = lenet(keep_filters=True).fit(*bars), lenet(random_state=1).fit(*bars)
+    old.save(tmp_path)
+    new.save(tmp_path)
+    assert CNNClassifier.load(tmp_path).filters_ == {}
+    with monkeypatch.context() as patch:
+
+        def die(*_: Any) -> None:
+            raise Killed
+
+        patch.setattr("eyecraft.pipelines._network_files.write_json", die)
+        with pytest.raises(Killed):
+            old.save(tmp_path)
+    with pytest.raises(ValueError, match=r"network.safetensors' must be the file .*; it is another one or damaged, as"):
+        CNNClassifier.load(tmp_path)
+    old.save(tmp_path)
+    (tmp_path / "filters.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"filters.safetensors' must be .*; it is not there"):
+        CNNClassifier.load(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["model", "classes", "parameters", "settings", "preprocessing", "digests"])
+def test_damaged_record(key: str, bars: Bars, tmp_path: Path) -> None:
+    """Whatever is missing, or is something else, the file is named."""
+    path = tmp_path / "classifier.json"
+    lenet().fit(*bars).save(tmp_path)
+    record = json.loads(path.read_text())
+    for broken in ({name: value for name, value in record.items() if name != key}, {**record, key: 3}):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(ValueError, match=r"classifier.json' is damaged \(.*Nothing was loaded"):
+            CNNClassifier.load(tmp_path)
+
+
+def test_parameters_that_json_has_no_word_for(bars: Bars, tmp_path: Path) -> None:
+    """Weights of classes come back, whatever the labels; of a loss of one's own it is said that it does not."""
+    images, names = bars
+    numbers = np.unique(names, return_inverse=True)[1]
+    lenet(class_weight={0: 1.0, 1: 2.0, 2: 0.5}).fit(images, numbers).save(tmp_path / "plain")
+    assert CNNClassifier.load(tmp_path / "plain").class_weight == {0: 1.0, 1: 2.0, 2: 0.5}
+    own = lenet(loss=nn.CrossEntropyLoss(), augment=lambda image: image).fit(images, numbers)
+    own.save(tmp_path / "own")
+    with pytest.warns(UserWarning, match="'augment', 'loss' could not be written"):
+        assert CNNClassifier.load(tmp_path / "own").loss == "cross_entropy"
 
 
 def test_network_of_ones_own_is_given_again(bars: Bars, tmp_path: Path) -> None:

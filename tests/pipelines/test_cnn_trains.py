@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from eyecraft.pipelines import CNNClassifier
+from eyecraft.pipelines._average import MovingAverage
+from eyecraft.pipelines._losses import Loss, Targets
 from eyecraft.pipelines._network_models import run_once
 from eyecraft.pipelines._network_parts import Parts
 
@@ -194,6 +196,27 @@ def test_moving_average_lags_behind(bars: tuple[np.ndarray, np.ndarray]) -> None
     last, averaged = (state(quick(plain(), ema_decay=decay).fit(*bars))["4.weight"] for decay in (None, 0.999))
     start = quick(plain(), lr=1e-30).fit(*bars).module_[4].weight.detach()
     assert 0 < (averaged - start).norm() < (last - start).norm()
+
+
+def test_moving_average_takes_statistics_along() -> None:
+    """Those of the batches belong to the weights that made them; the counter has no mean."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    average = MovingAverage(network, 0.5)
+    with torch.no_grad():
+        network[1].running_mean += 1.0
+    average.update(network)
+    average.give(network)
+    assert 0 < network[1].running_mean[0] < 1
+    assert "1.num_batches_tracked" not in average.values
+
+
+def test_mixed_images_bring_their_own_weights() -> None:
+    """Half of one that counts once, half of the one before it, which counts three times, and the other way round."""
+    scores, codes = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    targets = Targets(codes, torch.tensor([1.0, 3.0])).mixed(0.5)
+    each = [nn.functional.cross_entropy(scores, code, reduction="none") for code in (codes, codes.roll(1))]
+    expected = (0.5 * each[0] * torch.tensor([1.0, 3.0]) + 0.5 * each[1] * torch.tensor([3.0, 1.0])).mean()
+    assert Loss("cross_entropy")(scores, targets, 2) == pytest.approx(float(expected))
 
 
 def test_bfloat16_is_near_float32(bars: tuple[np.ndarray, np.ndarray]) -> None:

@@ -124,14 +124,23 @@ def test_large_features_slow_the_head_down() -> None:
                 random_state=0,
                 device="cpu",
             ).fit(images, labels)
-            found[scale, optimizer] = tried._last.training.parts.head_factor
+            found[scale, optimizer] = tried.settings_.head_factor
+            told = tried.history_["lr"][0]
+            assert told == pytest.approx(1e-6 * tried.settings_.head_factor)  # of the last layer
     assert found[0.01, "sgd"] == found[0.01, "adamw"] == 1.0
     assert 0 < found[50.0, "adamw"] < 0.2
     assert found[50.0, "sgd"] == pytest.approx(found[50.0, "adamw"] ** 2)
 
 
-def test_resumed_training_equals_the_unbroken_one(tmp_path: Path) -> None:
-    """The start is made again on the way back, so that the optimiser finds its groups as they were."""
+def test_search_speaks_of_the_rate_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slowly the head learns, the curve begins at the lowest `lr` that is tried."""
+    monkeypatch.setattr("eyecraft.pipelines._rate_search._STEPS", 3)
+    tried = CNNClassifier(Net(50.0, convolution=False), weights="DEFAULT", image_size=24, random_state=0, device="cpu")
+    assert tried.search_rate(*bars(12, np.random.default_rng(0))).curve["lr"][0] == pytest.approx(1e-6)
+
+
+def test_resumed_training_equals_the_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start is not made again, but the optimiser finds its groups as they were."""
     images, labels = bars(24, np.random.default_rng(0))
 
     def trained(folder: Path, epochs: int) -> CNNClassifier:
@@ -160,6 +169,7 @@ def test_resumed_training_equals_the_unbroken_one(tmp_path: Path) -> None:
         patch.setattr(Epochs, "on_epoch_end", once)
         with pytest.raises(Stop):
             trained(tmp_path / "broken", 2)
+    monkeypatch.setattr("eyecraft.pipelines._network_fit.start_head", None)
     again = trained(tmp_path / "broken", 2)
     for one, other in zip(whole.module_.parameters(), again.module_.parameters(), strict=True):
         assert torch.equal(one, other)

@@ -18,7 +18,7 @@ VARIANTS = [Variant("all layers", (), 1000), Variant("without 7", (7,), 900), Va
 
 def ablation(scores: dict[str, tuple[float, ...]]) -> AblationResult:
     """Return a result over two splits; networks without scores failed."""
-    rows = [(n, "learned", n, "", "", None, 1000, None if own else "it <broke>") for n, own in scores.items()]
+    rows = [(n, "learned", n, "", "", None, 1000, None if own else "it <broke>", None) for n, own in scores.items()]
     pairs = [(name, split, value) for name, own in scores.items() for split, value in enumerate(own)]
     comparison = Comparison(
         pipelines=tidy("pipelines", rows),

@@ -26,11 +26,11 @@ def result():
     scores, rows = [], []
     for one in tapped:
         broken = one == result_module.Tapped("conv1", "spatial", "softmax")
-        rows.append((one.name, "learned", one.name, "", "", 36, 1000, "it <broke>" if broken else None))
+        rows.append((one.name, "learned", one.name, "", "", 36, 1000, "it <broke>" if broken else None, None))
         for split in (0, 1) if not broken else ():
             value = MEANS[one.layer] + (0.02 if split else -0.02) - (0.1 if one.classifier == "softmax" else 0)
             scores += [(one.name, split, metric, value) for metric in ("accuracy", "balanced_accuracy")]
-    rows.append(("hog <svm>", "hand-crafted", "HOG", "", "", 8, 1000, None))
+    rows.append(("hog <svm>", "hand-crafted", "HOG", "", "", 8, 1000, None, None))
     scores += [("hog <svm>", split, m, 0.5) for split in (0, 1) for m in ("accuracy", "balanced_accuracy")]
     comparison = Comparison(
         pipelines=tidy("pipelines", rows),
