@@ -242,7 +242,13 @@ def test_residual_stage_before_its_last_activation() -> None:
     close(value, seen["layer4.2.bn3"][0] + seen["layer4.1"][0], "stage4 pre")
 
 
-def test_inception_block_has_no_one_value_before_its_activations() -> None:
-    """Four branches, each rectified, then joined: refused with the names of the branches."""
-    with pytest.raises(ValueError, match="Layer 'stage5' joins several non-linearities"):
-        TappedNetwork(FAMILIES["googlenet"](), ["stage5"], "pre")
+def test_inception_block_before_its_activations() -> None:
+    """Four branches, each rectified in place, then joined: what enters the four, joined; one branch beside it too."""
+    network, images = FAMILIES["googlenet"]().eval(), torch.randn(2, 3, 64, 64)
+    seen = hooked(copy.deepcopy(network), images)
+    names = ["branch1.bn", "branch2.1.bn", "branch3.1.bn", "branch4.1.bn"]
+    wanted = torch.cat([seen[f"inception5b.{name}"][0] for name in names], 1)
+    with torch.inference_mode():
+        value, branch = TappedNetwork(network, ["stage5", "inception5b.branch1.conv"], "pre").settled()(images)
+    close(value, wanted, "stage5 pre")
+    close(branch, seen["inception5b.branch1.bn"][0], "branch1 pre")
