@@ -39,7 +39,9 @@ class CNNFeatures(ImageTransformer):
     model : str, torch.nn.Module or fitted CNNClassifier, default="squeezenet1_0"
         Name of a torchvision classification model; ``"mini"``, the network in the box, which needs no download;
         ``"timm:<name>"`` with the extra of that name; or a network of your own. A module is copied before use and stays
-        as it is; clones of the estimator keep pointing to the same one, fitted.
+        as it is; clones of the estimator keep pointing to the same one, fitted. It is given what torchvision's networks
+        want, crops of 224x224 pixels (gray if its first convolution has one channel) less `mean` over `std`, unless
+        `resize`, `image_size`, `mean` and `std` say otherwise; a `CNNClassifier` brings its own.
     weights : str, path, torchvision weights or None, default="DEFAULT"
         ``"DEFAULT"``, ``"IMAGENET1K_V1"`` or another of torchvision's names; a ``.safetensors``, ``.pth`` or ``.pt``
         file, in which only tensors are read; None for random weights. A module keeps its own unless a file is given.
@@ -48,8 +50,9 @@ class CNNFeatures(ImageTransformer):
         Modules (``"features.12"``, ``"layer4"``), operations (``"layer1.0.relu_1"``) or textbook names: ``conv1`` to
         ``conv5``, ``pool5``, ``fc6``, ``fc7``, ``fc8`` on AlexNet, VGG and mini, ``fire2`` to ``fire9`` on SqueezeNet,
         ``stage1``, ... or ``block1``, ... on most others (see `aliases.aliases`), and ``penultimate``, the input of the
-        layer that gives the classes. Several come from one forward pass: `transform` puts them side by side,
-        `transform_layers` keeps them apart. Default the last before the classes: ``fc7``, ``fire9`` or ``penultimate``.
+        layer that gives the classes (of a network that ends without one, what it gives). Several come from one forward
+        pass: `transform` puts them side by side, `transform_layers` keeps them apart. Default the last before the
+        classes: ``fc7``, ``fire9`` or ``penultimate``.
     activation : {"post", "pre"}, default="post"
         For convolutions and fully connected layers: the value behind their non-linearity, or the one that enters it
         (behind batch normalisation, where there is one). Layers without a non-linearity have one value.
@@ -64,22 +67,28 @@ class CNNFeatures(ImageTransformer):
         Shorter side to the size the weights ask for and the centre cut out; the whole image warped to the input size;
         or each image as large as it is, which suits pooled maps. Default what the network's weights ask for: the crop
         for torchvision's, the warp for mini and a `CNNClassifier`.
+    mean, std : float or sequence of float, optional
+        Subtracted from, and divided into, pixels in [0, 1]: one number, or one for each channel; with a single channel
+        the images are read as gray. Default what the weights ask for; of a module ImageNet's, (0.485, 0.456, 0.406) and
+        (0.229, 0.224, 0.225), or 0.449 and 0.226 of a gray one.
     batch_size : "auto" or int, default="auto"
         Images in one forward pass; bounds the memory. ``"auto"`` takes 16 images of 224x224 pixels on the CPU, 128 on a
-        GPU, more where they are smaller. A batch that does not fit into memory is halved, and so are those after it.
+        GPU, more where they are smaller, fewer where they are larger. A batch that does not fit into memory is halved,
+        and so are those after it.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` takes a GPU if there is one.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Numbers the network computes with; the weights are cast once. The features come out as float32. In bfloat16 a
-        first convolution stays in float32, and rows have a cosine of at least about 0.9999 with those in float32.
-        ``"float16"`` needs a GPU.
+        first convolution stays in float32; rows have a cosine of about 0.9999 with those in float32 for SqueezeNet,
+        AlexNet and mini, of 0.9998 or less in deeper networks (0.9994 for Swin). ``"float16"`` needs a GPU; numbers
+        too large for it are an error.
     n_workers : int, optional
         Threads that read and resize the next images while the network computes. Default `n_jobs` if that is more than
         one, else none on the CPU (images are read in between) and up to 8 with a GPU.
     weights_dir : path, optional
         Folder looked into before a download; default the environment variable ``EYECRAFT_WEIGHTS``.
     random_state : int, default=0
-        Seed of random weights.
+        Seed of random weights. None is 0: a copy in another process needs the same network.
     image_size : int or (int, int), optional
         Height and width of the network's input, pixels; default the network's own (224 for most).
     n_jobs : int, optional
@@ -149,6 +158,8 @@ class CNNFeatures(ImageTransformer):
         pool_size: int | tuple[int, int] = (3, 3),
         l2: bool = False,
         resize: Literal["crop", "warp", "native"] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
         batch_size: Literal["auto"] | int = "auto",
         device: str = "auto",
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
@@ -167,6 +178,8 @@ class CNNFeatures(ImageTransformer):
         self.pool_size = pool_size
         self.l2 = l2
         self.resize = resize
+        self.mean = mean
+        self.std = std
         self.batch_size = batch_size
         self.device = device
         self.precision = precision
@@ -312,7 +325,7 @@ class CNNFeatures(ImageTransformer):
         where = (self.weights_dir, os.environ.get("EYECRAFT_WEIGHTS"))
         size = None if self.image_size is None else check_pair("image_size", self.image_size, unit="pixels")
         pool_size = check_pair("pool_size", self.pool_size)
-        source = (self.weights, where, self.random_state, size, self.resize)
+        source = (self.weights, where, self.random_state, size, self.resize, repr((self.mean, self.std)))
         computation = (layers, self.activation, self.device, self.precision, self.pooling, pool_size, self.l2)
         asked = (source, computation)
         loaded: Any = getattr(self, "_loaded", None)
@@ -324,7 +337,7 @@ class CNNFeatures(ImageTransformer):
             tap = TappedNetwork(network.module, [names] if isinstance(names, str) else names, self.activation)
             device = check_device(self.device)
             tap.settled(device, self.precision)
-            ready = network.preprocessing.adapted(size, self.resize)
+            ready = network.preprocessing.scaled(self.mean, self.std).adapted(size, self.resize)
             engine = Engine(network, tap, ready, device, self.pooling, pool_size, bool(self.l2))
             self._loaded = loaded = (engine, self.model, asked)
         return loaded[0]
