@@ -7,8 +7,10 @@ M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks",
 
 import copy
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,17 +20,19 @@ from sklearn.base import clone
 from eyecraft.data import READER_VERSION
 from eyecraft.features._base import Images, ImageTransformer
 from eyecraft.features._checks import check_choice, check_pair, check_whole
-from eyecraft.features._store import Batch
+from eyecraft.features._progress import progress
+from eyecraft.features._store import Batch, open_store
 
 from .batches import check_batch_size
-from .engine import Engine
+from .engine import Engine, Spent
 from .frozen import PRECISIONS, check_device, frozen_network
 from .layers import TappedNetwork, check_layers, default_layer
 from .pooling import POOLINGS, pooled_names
 
 _KEPT_WITH_CLONES = ("_sklearn_output_config", "_metadata_request")  # set by set_output and set_fit_request
 _MOST_WORKERS = 8  # threads that feed a GPU, if nothing is said
-_CHUNK_CPU, _CHUNK_CUDA = 64, 8  # images, and batches, between two writes to the store
+_CHUNK_CPU, _CHUNK_CUDA = 64, 64  # images, and batches at most, between two writes to the store, which a GPU waits for
+_CHUNK_BYTES = 2**28  # of rows that are held until they are written
 
 
 class CNNFeatures(ImageTransformer):
@@ -238,7 +242,10 @@ class CNNFeatures(ImageTransformer):
     def _chunk_size(self) -> int:  # type: ignore[override]
         engine = self._engine()
         batch = engine.batch(self.batch_size)
-        return _CHUNK_CUDA * batch if engine.on_gpu else max(_CHUNK_CPU, batch)
+        if not engine.on_gpu:
+            return max(_CHUNK_CPU, batch)
+        row = 4 * sum(engine.lengths(getattr(self, "image_size_", engine.preprocessing.input_size)))
+        return batch * int(np.clip(_CHUNK_BYTES // (row * batch), 1, _CHUNK_CUDA))
 
     def _check_parameters(self) -> None:
         check_choice("activation", self.activation, ("post", "pre"))
@@ -302,12 +309,26 @@ class CNNFeatures(ImageTransformer):
         }
 
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
-        return self._engine().compute(
-            lambda index: self._read(images[index], positions[index]),
-            positions,
-            batch_size=self.batch_size,
-            n_workers=self._workers(),
-        )
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}
+        return self._engine().compute(lambda index: self._read(images[index], positions[index]), positions, **settings)
+
+    def _compute_all(self, images: Images, receive: Any) -> None:
+        """Hand every row over; without a store in one go, so that reading never waits for the network to finish."""
+        if open_store(self.store) is not None:
+            super()._compute_all(images, receive)
+            return
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}
+        spent, begin = Spent(), time.perf_counter()
+        with progress(f"{type(self).__name__}: images", len(images)) as advance:
+            read = partial(self._read_at, images)
+            for positions, rows in self._engine().stream(read, range(len(images)), spent, **settings):
+                for position, row in zip(positions, rows, strict=True):
+                    receive(position, row)
+                advance(len(positions))
+        self._account(Batch((), spent.decode, spent.extract), time.perf_counter() - begin)
+
+    def _read_at(self, images: Images, position: int) -> np.ndarray:
+        return self._read(images[position], position)
 
     # -- the network ---------------------------------------------------------------------------------------------------
 

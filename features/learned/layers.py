@@ -57,6 +57,7 @@ class TappedNetwork(nn.Module):
             WatchedNetwork(network, self.layers, activation) if graph is None else graph.cut(self.layers, activation)
         )
         self.input_dtype, self.memory_format = torch.float32, torch.contiguous_format
+        self.precision = "float32"
         self.eval()
 
     def settled(self, device: str = "cpu", precision: str = "float32") -> "TappedNetwork":
@@ -89,6 +90,7 @@ class TappedNetwork(nn.Module):
                 wide = copy.deepcopy(given.get_submodule(first)).to(device)
                 self._run.set_submodule(first, _Widely(wide, dtype))
         self.input_dtype = torch.float32 if first else dtype
+        self.precision = precision
         if traced is not None:  # a watched one may flatten its maps with `view`, which asks for the usual order
             order_by_pixels(self._run)
             self.memory_format = torch.channels_last
