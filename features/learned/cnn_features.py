@@ -62,9 +62,9 @@ class CNNFeatures(ImageTransformer):
         (behind batch normalisation, where there is one). Layers without a non-linearity have one value.
     pooling : {"avg", "max", "spatial", "flatten"}, default="avg"
         One number per map, its average or maximum; averages over a grid of *pool_size* cells; or everything.
-        Fully connected layers stay as they are.
+        Fully connected layers stay as they are; a transformer's tokens have no places, so that ``"spatial"`` averages.
     pool_size : int or (int, int), default=(3, 3)
-        Rows and columns of the grid of ``pooling="spatial"``.
+        Rows and columns of the grid of ``pooling="spatial"``; fewer where the map is smaller.
     l2 : bool, default=False
         Scale each layer's part of a row to unit length; a row of zeros stays zero.
     resize : {"crop", "warp", "native"}, optional
@@ -286,7 +286,7 @@ class CNNFeatures(ImageTransformer):
         return [
             name
             for layer, shape in zip(engine.tap.layers, engine.shapes((height, width)), strict=True)
-            for name in pooled_names(layer, shape[1:], self.pooling, engine.pool_size)
+            for name in pooled_names(layer, shape[1:], self.pooling, engine.cells(shape[1:]))
         ]
 
     def _identity(self) -> dict[str, Any]:
@@ -298,15 +298,26 @@ class CNNFeatures(ImageTransformer):
             "parameters": {
                 "model": engine.network.name,
                 "weights": engine.network.digest,
-                "layers": list(engine.tap.layers),
                 "activation": self.activation,
-                "pooling": self.pooling,
-                "pool_size": list(engine.pool_size) if self.pooling == "spatial" else None,
+                **self._pooling_identity(engine.tap.layers, self.pooling),
                 "l2": bool(self.l2),
                 "precision": f"bfloat16-{self._bfloat16_version}" if self.precision == "bfloat16" else self.precision,
                 "preprocessing": asdict(engine.preprocessing),
             },
         }
+
+    def _pooling_identity(self, layers: Sequence[str], pooling: str) -> dict[str, Any]:
+        """Return what the numbers depend on behind some of the layers tapped."""
+        engine = self._engine()
+        parameters: dict[str, Any] = {"layers": list(layers), "pooling": pooling, "pool_size": None}
+        if pooling == "spatial":
+            parameters["pool_size"] = list(engine.pool_size)
+            size = getattr(self, "image_size_", engine.preprocessing.input_size)
+            shapes = dict(zip(engine.tap.layers, engine.shapes(size), strict=True))
+            cells = [engine.cells(shapes[layer][1:]) for layer in layers]
+            if any(found != engine.pool_size for found in cells):
+                parameters["cells"] = list(map(list, cells))
+        return parameters
 
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
         settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}

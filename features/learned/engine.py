@@ -13,7 +13,7 @@ from eyecraft.features._store import Batch
 from .batches import Passes, automatic_batch_size, equal_batches, out_of_memory, unequal_batches
 from .frozen import FrozenNetwork
 from .layers import TappedNetwork
-from .pooling import pool
+from .pooling import grid, pool
 from .preprocessing import Preprocessing
 
 
@@ -171,9 +171,13 @@ class Engine:
         """Return how many numbers of a row each layer gives for an image of that height and width."""
         return [part.shape[1] for part in self._pooled([torch.zeros(shape) for shape in self.shapes(size)])]
 
+    def cells(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Return the grid of ``"spatial"`` for one image's values; images that keep their sizes all have the same."""
+        return self.pool_size if self.preprocessing.native else grid(shape, self.pool_size)
+
     def _pooled(self, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         with torch.inference_mode():
-            return [pool(value.float(), self.pooling, self.pool_size) for value in values]
+            return [pool(value.float(), self.pooling, self.cells(value.shape[1:])) for value in values]
 
     def _forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         with torch.inference_mode():

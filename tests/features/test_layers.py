@@ -11,7 +11,7 @@ from torch import nn
 
 from eyecraft.features.learned.aliases import aliases
 from eyecraft.features.learned.layers import TappedNetwork, default_layer, layer_names
-from eyecraft.features.learned.pooling import pool, pooled_names
+from eyecraft.features.learned.pooling import grid, pool, pooled_names
 
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "alexnet": torchvision.models.alexnet,
@@ -254,13 +254,16 @@ def test_modules_without_a_value_of_their_own() -> None:
         ((2, 12, 6, 4), "spatial", 72, "l_map11_r2_c1"),
         ((2, 5), "spatial", 5, "l_4"),
         ((2, 7, 20), "avg", 20, "l_19"),
+        ((2, 7, 20), "spatial", 20, "l_19"),
+        ((2, 12, 2, 1), "spatial", 24, "l_map11_r1_c0"),
         ((2, 7, 20), "flatten", 140, "l_token6_19"),
     ],
 )
 def test_pooling_gives_named_numbers(shape: tuple[int, ...], pooling: str, length: int, last: str) -> None:
     """One name per number, all different."""
-    names = pooled_names("l", shape[1:], pooling, (3, 2))
-    rows = pool(torch.rand(shape), pooling, (3, 2))
+    cells = grid(shape[1:], (3, 2))
+    names = pooled_names("l", shape[1:], pooling, cells)
+    rows = pool(torch.rand(shape), pooling, cells)
     assert rows.shape == (2, length)
     assert len(set(names)) == length
     assert names[-1] == last
