@@ -88,7 +88,7 @@ class Sweep(CNNFeatures):
             identity = self._identity()
             identity["class"] = f"{CNNFeatures.__module__}.{CNNFeatures.__qualname__}"
             identity["parameters"].pop("cells", None)
-            identity["parameters"] |= self._pooling_identity([layer], pooling)
+            identity["parameters"] |= engine.pooling_identity([layer], pooling, self.image_size_)
             key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:24]
             text = describe(CNNFeatures.__name__, identity["parameters"])
             found.append(Tap(layer, pooling, key, text, slice(stop - length, stop), cost_of(layer)))

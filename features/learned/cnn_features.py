@@ -25,8 +25,9 @@ from eyecraft.features._store import Batch, open_store
 
 from .batches import check_batch_size
 from .engine import Engine, Spent
-from .frozen import PRECISIONS, check_device, frozen_network
-from .layers import TappedNetwork, check_layers, default_layer
+from .frozen import PRECISIONS, check_device
+from .layers import check_layers
+from .loading import load_engine, parameters_that_count, same_model
 from .pooling import POOLINGS, pooled_names
 
 _KEPT_WITH_CLONES = ("_sklearn_output_config", "_metadata_request")  # set by set_output and set_fit_request
@@ -229,7 +230,7 @@ class CNNFeatures(ImageTransformer):
         """
         rows = np.asarray(self.transform(X))
         engine = self._engine()
-        ends = np.cumsum(engine.lengths(getattr(self, "image_size_", engine.preprocessing.input_size)))
+        ends = np.cumsum(engine.lengths(self._usual_size()))
         return dict(zip(engine.tap.layers, np.split(rows, ends[:-1], axis=1), strict=True))
 
     # -- the contract of ImageTransformer ------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class CNNFeatures(ImageTransformer):
         batch = engine.batch(self.batch_size)
         if not engine.on_gpu:
             return max(_CHUNK_CPU, batch)
-        row = 4 * sum(engine.lengths(getattr(self, "image_size_", engine.preprocessing.input_size)))
+        row = 4 * sum(engine.lengths(self._usual_size()))
         return batch * int(np.clip(_CHUNK_BYTES // (row * batch), 1, _CHUNK_CUDA))
 
     def _check_parameters(self) -> None:
@@ -299,25 +300,12 @@ class CNNFeatures(ImageTransformer):
                 "model": engine.network.name,
                 "weights": engine.network.digest,
                 "activation": self.activation,
-                **self._pooling_identity(engine.tap.layers, self.pooling),
+                **engine.pooling_identity(engine.tap.layers, self.pooling, self._usual_size()),
                 "l2": bool(self.l2),
                 "precision": f"bfloat16-{self._bfloat16_version}" if self.precision == "bfloat16" else self.precision,
                 "preprocessing": asdict(engine.preprocessing),
             },
         }
-
-    def _pooling_identity(self, layers: Sequence[str], pooling: str) -> dict[str, Any]:
-        """Return what the numbers depend on behind some of the layers tapped."""
-        engine = self._engine()
-        parameters: dict[str, Any] = {"layers": list(layers), "pooling": pooling, "pool_size": None}
-        if pooling == "spatial":
-            parameters["pool_size"] = list(engine.pool_size)
-            size = getattr(self, "image_size_", engine.preprocessing.input_size)
-            shapes = dict(zip(engine.tap.layers, engine.shapes(size), strict=True))
-            cells = [engine.cells(shapes[layer][1:]) for layer in layers]
-            if any(found != engine.pool_size for found in cells):
-                parameters["cells"] = list(map(list, cells))
-        return parameters
 
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
         settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}
@@ -353,26 +341,17 @@ class CNNFeatures(ImageTransformer):
 
     def _engine(self) -> Engine:
         """Return the network, ready; loaded anew when a parameter has changed since."""
-        layers = self.layers if self.layers is None or isinstance(self.layers, str) else tuple(self.layers)
-        where = (self.weights_dir, os.environ.get("EYECRAFT_WEIGHTS"))
-        size = None if self.image_size is None else check_pair("image_size", self.image_size, unit="pixels")
-        pool_size = check_pair("pool_size", self.pool_size)
-        source = (self.weights, where, self.random_state, size, self.resize, repr((self.mean, self.std)))
-        computation = (layers, self.activation, self.device, self.precision, self.pooling, pool_size, self.l2)
-        asked = (source, computation)
+        asked = parameters_that_count(self)
         loaded: Any = getattr(self, "_loaded", None)
-        if loaded is None or loaded[2] != asked or not _same(loaded[1], self.model):
-            network = frozen_network(
-                self.model, self.weights, weights_dir=self.weights_dir, seed=self.random_state, image_size=size
-            )
-            names = default_layer(network.module) if layers is None else layers
-            tap = TappedNetwork(network.module, [names] if isinstance(names, str) else names, self.activation)
-            device = check_device(self.device)
-            tap.settled(device, self.precision)
-            ready = network.preprocessing.scaled(self.mean, self.std).adapted(size, self.resize)
-            engine = Engine(network, tap, ready, device, self.pooling, pool_size, bool(self.l2))
-            self._loaded = loaded = (engine, self.model, asked)
-        return loaded[0]
+        if loaded is None or loaded[2] != asked or not same_model(loaded[1], self.model):
+            self._loaded = loaded = (load_engine(self), self.model, asked)
+        engine: Engine = loaded[0]
+        return engine
+
+    def _usual_size(self) -> tuple[int, int]:
+        """Return height and width of what the network was fitted with."""
+        size: tuple[int, int] = getattr(self, "image_size_", self._engine().preprocessing.input_size)
+        return size
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -387,7 +366,3 @@ class CNNFeatures(ImageTransformer):
             if hasattr(self, name):
                 setattr(twin, name, copy.deepcopy(getattr(self, name)))
         return twin
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)

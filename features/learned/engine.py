@@ -82,10 +82,14 @@ class Engine:
     ) -> Batch:
         """Return the rows of some images, and the seconds that reading them and the network took; see `stream`."""
         rows: list[Any] = [None] * len(numbers)
-        spent = Spent()
+        spent, together = Spent(), np.empty((0, 0), np.float32)
         for positions, values in self.stream(read, numbers, spent, batch_size=batch_size, n_workers=n_workers):
+            if not len(together):  # many small pieces kept between large ones that come and go would scatter the memory
+                together = np.empty((len(numbers), values.shape[1]), np.float32)
             for position, row in zip(positions, values, strict=True):
                 rows[position] = row
+                if len(row) == together.shape[1]:
+                    together[position], rows[position] = row, together[position]
         return Batch(rows, spent.decode, spent.extract)
 
     def stream(
@@ -174,6 +178,17 @@ class Engine:
     def cells(self, shape: Sequence[int]) -> tuple[int, int]:
         """Return the grid of ``"spatial"`` for one image's values; images that keep their sizes all have the same."""
         return self.pool_size if self.preprocessing.native else grid(shape, self.pool_size)
+
+    def pooling_identity(self, layers: Sequence[str], pooling: str, size: tuple[int, int]) -> dict[str, Any]:
+        """Return what rows depend on behind some of the layers, for images of *size*: part of the key of a store."""
+        told: dict[str, Any] = {"layers": list(layers), "pooling": pooling, "pool_size": None}
+        if pooling == "spatial":
+            told["pool_size"] = list(self.pool_size)
+            shapes = dict(zip(self.tap.layers, self.shapes(size), strict=True))
+            cells = [self.cells(shapes[layer][1:]) for layer in layers]
+            if any(found != self.pool_size for found in cells):
+                told["cells"] = [list(found) for found in cells]
+        return told
 
     def _pooled(self, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         with torch.inference_mode():

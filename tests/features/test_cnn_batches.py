@@ -3,6 +3,7 @@
 import resource
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import torchvision
 from torch import nn
 
+from eyecraft.features._timing import record_stages
 from eyecraft.features.learned import CNNFeatures
 from eyecraft.features.learned.batches import (
     Passes,
@@ -154,6 +156,38 @@ def test_features_go_on_with_smaller_batches(images: list[np.ndarray], monkeypat
     sizes.clear()
     features.transform(images)
     assert sizes == [2, 2, 2, 2, 1]
+
+
+def test_nothing_waits_between_chunks_without_a_store(
+    images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One stream for all images; with a store one for each part that is written. The seconds are told alike."""
+    streams: list[int] = []
+    original = Engine.stream
+
+    def stream(self: Engine, read: Any, numbers: Any, *rest: Any, **settings: Any) -> Any:
+        streams.append(len(numbers))
+        return original(self, read, numbers, *rest, **settings)
+
+    monkeypatch.setattr(Engine, "stream", stream)
+    monkeypatch.setattr(CNNFeatures, "_chunk_size", 4)
+    with record_stages() as seconds:
+        rows = small(n_workers=1).fit_transform(images)
+    assert streams == [9]
+    assert min(seconds["decode"], seconds["extract"]) > 0
+    stored = small(store=tmp_path).fit_transform(images)
+    assert streams[1:] == [4, 4, 1]
+    np.testing.assert_allclose(stored, rows, atol=1e-5 * np.abs(rows).max())
+
+
+def test_a_gpu_writes_many_batches_at_once_but_not_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 batches of short rows, fewer of long ones; never less than a batch."""
+    monkeypatch.setattr(Engine, "on_gpu", True)
+    assert small(batch_size=10)._chunk_size == 640
+    long = small(batch_size=100, layers="pool1", pooling="flatten")
+    row = 4 * long._engine().lengths((64, 64))[0]
+    assert 2**27 < long._chunk_size * row <= 2**28
+    assert small(batch_size=10**7)._chunk_size == 10**7
 
 
 def test_automatic_batch_size() -> None:

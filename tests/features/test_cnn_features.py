@@ -25,7 +25,7 @@ from eyecraft.features.learned import CNNFeatures
 from eyecraft.features.learned.engine import Engine
 from eyecraft.features.learned.frozen import check_device
 from eyecraft.features.learned.layers import TappedNetwork
-from eyecraft.features.learned.preprocessing import GRAY, Preprocessing
+from eyecraft.features.learned.preprocessing import GRAY, Preprocessing, _on_device
 from eyecraft.features.learned.weights import build
 
 SQUEEZENET = torchvision.models.SqueezeNet1_0_Weights.IMAGENET1K_V1
@@ -107,6 +107,14 @@ def test_preprocessing_is_that_of_the_weights(rng: np.random.Generator) -> None:
     ours = Preprocessing.of_weights(SQUEEZENET)
     actual = ours.normalise(ours.prepare(image.copy())[None])[0]
     assert (actual - expected).abs().max() <= 1.01 / 255 / min(ours.std)
+
+
+def test_mean_and_scale_stay_on_the_device() -> None:
+    """Made once, not copied for each batch; training may compute with them too."""
+    first, second = (_on_device((0.5,), (0.25,), torch.device("cpu")) for _ in range(2))
+    assert first[0] is second[0]
+    with torch.inference_mode():
+        assert not _on_device((0.4,), (0.25,), torch.device("cpu"))[0].is_inference()
 
 
 def test_ways_of_resizing() -> None:
