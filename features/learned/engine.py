@@ -214,13 +214,13 @@ class Engine:
         reason = "its forward pass checks the size" if "Proxy(" in told else told
         what = f"{self.network.name} cannot take images of {height} x {width} pixels with {channels} channels"
         if (height, width) != own and self._takes(own):
+            small = " (smaller ones may be fewer than its filters look at)" if min(height, width) < min(own) else ""
             return NotTakenError(
-                f"{what}, though it takes its own size, {own[0]} x {own[1]} (smaller ones may be fewer pixels than its "
-                f"filters look at): {reason}. "
+                f"{what}, though it takes its own size, {own[0]} x {own[1]} pixels{small}: {reason}. "
                 + (
                     "Use resize='warp' or 'crop', which bring every image to one size."
                     if self.preprocessing.native
-                    else "Leave `image_size` out to use the network's own size, or enlarge it."
+                    else "Leave `image_size` out, which gives the network its own size."
                 )
             )
         ways = (
@@ -229,7 +229,8 @@ class Engine:
         )
         if self.tap.precision != "float32":
             ways += f"; or for numbers of another type than precision={self.tap.precision!r}, so try 'float32'"
-        return NotTakenError(f"{what}, nor of its own size: {reason}. {ways}.")
+        nor = "" if (height, width) == own else ", nor of its own size"
+        return NotTakenError(f"{what}{nor}: {reason}. {ways}.")
 
     def _takes(self, size: tuple[int, int]) -> bool:
         """Tell whether an image of that height and width goes through."""
