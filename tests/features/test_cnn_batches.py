@@ -291,7 +291,7 @@ VIT = torchvision.models.VisionTransformer(32, 16, num_layers=1, num_heads=2, hi
         (nn.Conv2d(5, 4, 3), {}, r"with 3 channels, nor of its own size: .*`mean` and `std` have a number"),
         (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), {}, "cannot take images of 16 x 16 .*`image_size` gives"),
         (VIT, {}, "nor of its own size: its forward pass checks the size. .*`image_size` gives"),
-        ("mini", {"resize": "native", "image_size": None}, "though it takes its own size, 64 x 64 pixels.*resize='warp'"),
+        ("mini", {"resize": "native", "image_size": None}, "takes its own size, 64 x 64 pixels.*resize='warp'"),
     ],
 )
 def test_size_is_blamed_only_where_the_own_size_passes(
