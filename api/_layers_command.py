@@ -1,5 +1,6 @@
 """The command ``eyecraft layers``."""
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from eyecraft.features.learned.card import ArchitectureCard, LayerCard
+
+_NO_EDGE = 400  # columns, more than any table has
 
 
 def layers(
@@ -27,7 +30,12 @@ def layers(
 
     card = _card(model, None if image_size is None else _size(image_size))
     console = Console(highlight=False)
-    console.print(layer_table(card, every=every))
+    if not console.is_terminal and "COLUMNS" not in os.environ:  # a file or a pipe has no edge
+        console.width = _NO_EDGE
+    table = layer_table(card, every=every)
+    if console.measure(table, options=console.options.update(max_width=_NO_EDGE)).maximum > console.width:
+        table = layer_table(card, every=every, short=True)
+    console.print(table)
     for line in notes(card, every=every):
         console.print(line, style="dim", soft_wrap=True)
 
@@ -43,36 +51,51 @@ def _card(model: str, size: tuple[int, int] | None) -> "ArchitectureCard":
     return replace(describe(ConvNetFor(size)(3, 10), size), name=CONVNET)
 
 
-def layer_table(card: "ArchitectureCard", *, every: bool = False) -> Any:
-    """Return the terminal's table of a card; without *every* no rows that leave the shape as it is."""
+def layer_table(card: "ArchitectureCard", *, every: bool = False, short: bool = False) -> Any:
+    """Return the terminal's table of a card.
+
+    Parameters
+    ----------
+    card : ArchitectureCard
+    every : bool
+        With the rows that leave the shape as it is.
+    short : bool
+        For a narrow terminal: one name per layer, the textbook's if it has one, and rounded numbers.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     height, width = card.image_size
+    number = _rounded if short else _whole
     table: Any = Table(
         title=Text(f"{card.name}, image {card.channels} x {height} x {width}"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         show_footer=True,
+        padding=(0, 0) if short else (0, 1),
     )
-    table.add_column("layer", footer="total", no_wrap=True)
+    table.add_column("layer", footer="total", no_wrap=not short, overflow="fold")
     table.add_column("what", overflow="fold")
     table.add_column("output", justify="right", no_wrap=True)
-    table.add_column("parameters", f"{card.parameters:,}", justify="right", no_wrap=True)
-    table.add_column("multiply-adds", f"{card.multiply_adds:,}", justify="right", no_wrap=True)
+    table.add_column("params" if short else "parameters", number(card.parameters), justify="right", no_wrap=True)
+    table.add_column(
+        "mult-adds" if short else "multiply-adds", number(card.multiply_adds), justify="right", no_wrap=True
+    )
     table.add_column("sees", justify="right", no_wrap=True)
     table.add_column("stride", justify="right", no_wrap=True)
     for layer in card:
         if every or not layer.shapes_nothing:
-            alias = Text(f"  {layer.alias}", style="bold") if layer.alias and layer.alias != layer.name else Text()
+            alias = Text(layer.alias, style="bold")
+            name = Text(layer.name or "(itself)")
+            both = name.append("  ").append_text(alias) if layer.alias not in ("", layer.name) else name
             table.add_row(
-                Text(layer.name or "(itself)").append_text(alias),
+                alias if short and layer.alias else both,
                 Text(layer.kind + ("" if layer.fits else " *")),
-                " x ".join(map(str, layer.output)),
-                f"{layer.parameters:,}" if layer.parameters else "",
-                f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
-                _seen(layer),
+                ("x" if short else " x ").join(map(str, layer.output)),
+                number(layer.parameters) if layer.parameters else "",
+                number(layer.multiply_adds) if layer.multiply_adds else "",
+                "all" if short and layer.whole_image else _seen(layer),
                 _square(layer.stride),
             )
     return table
@@ -95,6 +118,18 @@ def notes(card: "ArchitectureCard", *, every: bool = False) -> list[str]:
 
 def _seen(layer: "LayerCard") -> str:
     return "whole image" if layer.whole_image else _square(layer.receptive_field) or "–"
+
+
+def _whole(number: int) -> str:
+    return f"{number:,}"
+
+
+def _rounded(number: int) -> str:
+    """Return a number with three digits and a letter: ``37.8 M``."""
+    for letter, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= unit:
+            return f"{number / unit:.3g} {letter}" if number < 999.5 * unit else f"{number / unit:.0f} {letter}"
+    return str(number)
 
 
 def _square(pair: tuple[int, int] | None) -> str:

@@ -132,7 +132,7 @@ def train_epoch(state: State, data: tuple[np.ndarray, torch.Tensor], epoch: int,
         if generator.random() < CUTMIX_SHARE and done < 0.85:
             batch, partner, share = cutmix(batch, generator)
         pixels = jitter(normalise(batch, options.device), generator)
-        with torch.autocast(options.device, dtype=torch.bfloat16):
+        with torch.autocast(torch.device(options.device).type, dtype=torch.bfloat16):
             scores = state.network(pixels)
         loss = share * functional.cross_entropy(scores.float(), targets, label_smoothing=smoothing)
         if partner is not None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from eyecraft.data import image_key
-from eyecraft.features._checks import check_pair
 from eyecraft.features._progress import progress
 from eyecraft.features._store import Batch, FeatureStore, describe
 from eyecraft.features._timing import record_stages
@@ -43,9 +42,17 @@ class EveryPooling(Engine):
 
     poolings: Sequence[str] = ("spatial",)
 
+    def ways(self, shape: Sequence[int]) -> Sequence[str]:
+        """Return how one image's values are pooled: those of a fully connected layer are the same whatever the way."""
+        return self.poolings if len(shape) > 1 else self.poolings[:1]
+
     def _pooled(self, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         with torch.inference_mode():
-            return [pool(value.float(), way, self.pool_size) for value in values for way in self.poolings]
+            return [
+                pool(value.float(), way, self.cells(value.shape[1:]))
+                for value in values
+                for way in self.ways(value.shape[1:])
+            ]
 
 
 class Sweep(CNNFeatures):
@@ -59,26 +66,29 @@ class Sweep(CNNFeatures):
 
     poolings: Sequence[str] = ("spatial",)
 
-    def _engine(self) -> Engine:
+    def _engine(self) -> EveryPooling:
         engine = super()._engine()
         own: Any = getattr(self, "_own", None)
         if own is None or own[0] is not engine:
             known = {part.name: getattr(engine, part.name) for part in fields(Engine) if not part.name.startswith("_")}
             self._own = own = (engine, EveryPooling(**known, poolings=self.poolings))
-        every: Engine = own[1]
+        every: EveryPooling = own[1]
         return every
 
     def taps(self, cost_of: Callable[[str], float]) -> list[Tap]:
         """Return every layer x pooling, in the order of the row; *cost_of* tells a layer's share of the work."""
-        lengths = self._engine().lengths(self.image_size_)
+        engine = self._engine()
+        lengths, shapes = engine.lengths(self.image_size_), engine.shapes(self.image_size_)
         stops = np.cumsum(lengths).tolist()
-        pairs = [(layer, pooling) for layer in self.layers_ for pooling in self.poolings]
+        pairs = [
+            (layer, way) for layer, shape in zip(self.layers_, shapes, strict=True) for way in engine.ways(shape[1:])
+        ]
         found = []
         for (layer, pooling), length, stop in zip(pairs, lengths, stops, strict=True):
             identity = self._identity()
-            size = list(check_pair("pool_size", self.pool_size)) if pooling == "spatial" else None
             identity["class"] = f"{CNNFeatures.__module__}.{CNNFeatures.__qualname__}"
-            identity["parameters"] |= {"layers": [layer], "pooling": pooling, "pool_size": size}
+            identity["parameters"].pop("cells", None)
+            identity["parameters"] |= engine.pooling_identity([layer], pooling, self.image_size_)
             key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:24]
             text = describe(CNNFeatures.__name__, identity["parameters"])
             found.append(Tap(layer, pooling, key, text, slice(stop - length, stop), cost_of(layer)))

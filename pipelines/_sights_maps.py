@@ -11,8 +11,8 @@ from torch import nn
 from eyecraft.data import read_image
 from eyecraft.features import CNNFeatures
 from eyecraft.features.learned.aliases import aliases
+from eyecraft.features.learned.kinds import is_non_linear_module, is_weighted_module
 from eyecraft.features.learned.preprocessing import Preprocessing
-from eyecraft.features.learned.tracing import is_non_linear_module, is_weighted_module
 
 from ._exhibit_pictures import SIDE, shrunk
 from ._sights_views import NoViewError, View, grid_numbers, scaled

@@ -47,7 +47,8 @@ class LayerProbe:
         In the order they are to be shown. Default all that have textbook names (``conv1``, ``fire2``, ``stage3``,
         ``fc7``), in the order they run; of other networks at most 16, evenly spread.
     pooling : str or sequence of str, default="spatial"
-        One or several of ``"spatial"``, ``"avg"``, ``"max"`` and ``"flatten"``; see `CNNFeatures`.
+        One or several of ``"spatial"``, ``"avg"``, ``"max"`` and ``"flatten"``; see `CNNFeatures`. Fully connected
+        layers are measured with the first alone, since all give the same.
     pool_size : int or (int, int), default=(3, 3)
         Grid of ``"spatial"``.
     classifiers : sequence of {"svm", "softmax"}, default both
@@ -58,7 +59,7 @@ class LayerProbe:
         Scale rows to unit length, so that one C suits all layers.
     resize : {"crop", "warp", "native"}, default="warp"
         Part of the image the network sees; see `CNNFeatures`.
-    device, precision, weights_dir, random_state, image_size, n_jobs
+    mean, std, device, precision, weights_dir, random_state, image_size, n_workers, n_jobs
         As `CNNFeatures` takes them.
     batch_size : optional
         Images in one forward pass; what `CNNFeatures` has by default.
@@ -93,12 +94,15 @@ class LayerProbe:
         activation: Literal["post", "pre"] = "post",
         l2: bool = True,
         resize: Literal["crop", "warp", "native"] | None = "warp",
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
         device: str = "auto",
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
         weights_dir: str | os.PathLike[str] | None = None,
         random_state: int | None = 0,
         image_size: int | tuple[int, int] | None = None,
         batch_size: Any = None,
+        n_workers: int | None = None,
         n_jobs: int | None = None,
         store: Any = "default",
     ) -> None:
@@ -111,12 +115,15 @@ class LayerProbe:
         self.activation = activation
         self.l2 = l2
         self.resize = resize
+        self.mean = mean
+        self.std = std
         self.device = device
         self.precision = precision
         self.weights_dir = weights_dir
         self.random_state = random_state
         self.image_size = image_size
         self.batch_size = batch_size
+        self.n_workers = n_workers
         self.n_jobs = n_jobs
         self.store = store
 
@@ -218,8 +225,9 @@ class LayerProbe:
 
     def _options(self) -> dict[str, Any]:
         """Return the parameters that all extractors share."""
-        names = ("model", "weights", "activation", "pool_size", "resize", "device", "precision", "weights_dir")
-        options = {name: getattr(self, name) for name in (*names, "random_state", "image_size", "n_jobs")}
+        names = ("model", "weights", "activation", "pool_size", "resize", "mean", "std", "device", "precision")
+        more = ("weights_dir", "random_state", "image_size", "n_workers", "n_jobs")
+        options = {name: getattr(self, name) for name in (*names, *more)}
         return options if self.batch_size is None else {**options, "batch_size": self.batch_size}
 
     def _poolings(self) -> list[str]:
@@ -280,6 +288,8 @@ def default_layers(model: Any, image_size: int | tuple[int, int] | None = None) 
     """
     card = describe(model, image_size)
     named = [layer.alias for layer in card if layer.alias]
+    if any(name.startswith("stage") for name in named):  # the blocks between are many, and alike
+        named = [name for name in named if not name.startswith("block")]
     if named:
         return named
     shaping = [layer.name for layer in card if layer.name and not layer.shapes_nothing]

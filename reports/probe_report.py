@@ -160,7 +160,10 @@ def _rows(collected: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row per layer with the points of all curves."""
     rows = []
     for layer in collected["layers"]:
-        points = [point for curve in collected["curves"] for point in curve["points"] if point["layer"] == layer]
+        none = {"layer": layer, "mean": None, "sd": None, "n_features": None}  # a pooling that would change nothing
+        points = [
+            next((point for point in curve["points"] if point["layer"] == layer), none) for curve in collected["curves"]
+        ]
         lengths = dict.fromkeys(words.count_text(one["n_features"]) for one in points if one["n_features"] is not None)
         rows.append({"layer": layer, "numbers": " / ".join(lengths) or words.DASH, "points": points})
     return rows

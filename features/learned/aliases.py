@@ -6,6 +6,13 @@ classes) keeps its names.
 
 from torch import nn
 
+_KNOWN: tuple[dict[str, str], ...] = (  # networks that are told by the names of their parts
+    {"stem": "Conv2d_4a_3x3", "pool1": "maxpool1", "pool2": "maxpool2", "stage3": "Mixed_5d"}
+    | {"stage4": "Mixed_6e", "stage5": "Mixed_7c", "pool5": "avgpool"},  # Inception v3
+    {"conv1": "conv1", "pool1": "maxpool", "stage2": "stage2", "stage3": "stage3"}
+    | {"stage4": "stage4", "conv5": "conv5"},  # ShuffleNet
+)
+
 
 def aliases(network: nn.Module) -> dict[str, str]:
     """Return the textbook names of a network's layers and the module each one means.
@@ -14,12 +21,16 @@ def aliases(network: nn.Module) -> dict[str, str]:
     AlexNet                      ``conv1..conv5, pool1, pool2, pool5, fc6, fc7, fc8``
     VGG                          the same, ``conv5`` being the last of block 5; ``conv1_1..conv5_3, pool1..pool5`` too
     SqueezeNet                   ``conv1, pool1, fire2..fire9, conv10``
-    ResNet and its kind          ``pool1, conv2_x..conv5_x`` or ``stage1..stage4, pool5`` beside its own ``conv1, fc``
-    GoogLeNet                    ``pool1..pool5``, ``stage3..stage5`` beside its own ``inception3a..inception5b``
+    ResNet and its kind          ``conv1, pool1, conv2_x..conv5_x`` or ``stage1..stage4, pool5`` beside its own ``fc``
+    GoogLeNet                    ``conv1..conv3, pool1..pool5``, ``stage3..stage5`` beside ``inception3a..inception5b``
+    Inception v3                 ``stem, pool1, pool2, stage3..stage5, pool5`` beside its own ``Mixed_5b..Mixed_7c``
     MobileNet                    ``stem, block1, ..., head``; ``stage1..``, each the last block of a resolution
     EfficientNet                 ``stem, stage1..stage7, head``
     ConvNeXt, Swin               ``stem, stage1..stage4``
-    RegNet, DenseNet             ``stem`` (RegNet), ``stage1..stage4``
+    RegNet, MaxViT               ``stem, stage1..stage4``
+    DenseNet                     ``stem, pool1, stage1..stage4``
+    MNASNet                      ``stem, stage1..stage6, head``
+    ShuffleNet                   ``conv1, pool1, stage2..stage4, conv5``
     ViT                          ``stem, block1, ..., norm``
     timm's ConvNeXt, Swin,       ``stem, stage1..``; ViT ``stem, block1, ..., norm``
     RegNet, EfficientNet, ViT
@@ -84,7 +95,10 @@ def _sequence_of_blocks(features: nn.Sequential) -> dict[str, str]:
         ends = [blocks[start - 1] for start in starts] + blocks[-1:]
         names = {f"block{number}": name for number, name in enumerate(blocks, start=1)}
         names |= {f"stage{number}": name for number, name in enumerate(ends, start=1)}
-    if not names or dense:
+    if dense:
+        before = {"stem": "features.conv0", "pool1": "features.pool0"}
+        return {name: part for name, part in before.items() if part in parts} | names
+    if not names:
         return names
     first, *_, last = parts
     return {"stem": first} | names | ({} if last in names.values() else {"head": last})
@@ -106,18 +120,35 @@ def _named_parts(network: nn.Module) -> dict[str, str]:
         stages = [f"layer{number}" for number in range(1, 5)]
         names = {f"conv{number}_x": stage for number, stage in enumerate(stages, start=2)}
         names |= {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
-        return names | {name: part for name, part in {"pool1": "maxpool", "pool5": "avgpool"}.items() if part in parts}
+        others = {"conv1": "conv1", "pool1": "maxpool", "pool5": "avgpool"}
+        return names | {name: part for name, part in others.items() if part in parts}
     if {"inception3b", "inception4e", "inception5b"} <= parts.keys():
         names = {"stage3": "inception3b", "stage4": "inception4e", "stage5": "inception5b", "pool5": "avgpool"}
+        names |= {f"conv{number}": f"conv{number}" for number in range(1, 4) if f"conv{number}" in parts}
         return names | {f"pool{number}": f"maxpool{number}" for number in range(1, 5) if f"maxpool{number}" in parts}
     if "trunk_output" in parts and "stem" in parts:
         blocks = enumerate(parts["trunk_output"].named_children(), start=1)
-        return {f"stage{number}": f"trunk_output.{name}" for number, (name, _) in blocks}
+        return {"stem": "stem"} | {f"stage{number}": f"trunk_output.{name}" for number, (name, _) in blocks}
+    for known in _KNOWN:
+        if set(known.values()) <= parts.keys():
+            return known
     layers = getattr(parts.get("encoder"), "layers", None)
     if "conv_proj" in parts and isinstance(layers, nn.Sequential):
         names = {"stem": "conv_proj", "norm": "encoder.ln"}
         return names | _numbered("block", "encoder.layers", layers)
-    return _timm_parts(parts)
+    return _mnasnet_aliases(parts) or _timm_parts(parts)
+
+
+def _mnasnet_aliases(parts: dict[str, nn.Module]) -> dict[str, str]:
+    layers = parts.get("layers")
+    if not isinstance(layers, nn.Sequential):
+        return {}
+    stages = [name for name, part in layers.named_children() if _is_stage(part)]
+    convolutions = [name for name, part in layers.named_children() if isinstance(part, nn.Conv2d)]
+    if not stages or not convolutions:
+        return {}
+    names = {f"stage{number}": f"layers.{name}" for number, name in enumerate(stages, start=1)}
+    return {"stem": f"layers.{convolutions[0]}"} | names | {"head": f"layers.{convolutions[-1]}"}
 
 
 def _timm_parts(parts: dict[str, nn.Module]) -> dict[str, str]:
@@ -126,6 +157,8 @@ def _timm_parts(parts: dict[str, nn.Module]) -> dict[str, str]:
     if stem is None:
         return {}
     names = {"stem": stem}
+    if isinstance(parts.get("blocks"), nn.ModuleList) and stem == "stem":  # torchvision's MaxViT
+        return names | _numbered("stage", "blocks", parts["blocks"])
     if {"s1", "s2", "s3", "s4"} <= parts.keys():  # RegNet
         return names | {f"stage{number}": f"s{number}" for number in range(1, 5)}
     held, what = {  # where the parts are held, and whether those are stages of blocks or blocks

@@ -14,7 +14,9 @@ _USUAL_PIXELS = 224 * 224  # of one image, for which the sizes below hold
 _CPU_BATCH, _CUDA_BATCH = 16, 128  # more gains nothing: measured with AlexNet, ResNet-18 and SqueezeNet
 _LARGEST_CPU, _LARGEST_CUDA = 64, 1024
 _AHEAD = 2  # batches decoded while one is computed
-_NO_MEMORY = "can't allocate memory"  # what torch's allocator says on the CPU, as a RuntimeError
+_NO_MEMORY = (  # what torch and NVIDIA's libraries say as a plain RuntimeError
+    *("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+)
 
 
 def automatic_batch_size(input_size: tuple[int, int], device: str) -> int:
@@ -64,19 +66,25 @@ def equal_batches(
 
 
 def unequal_batches(
-    prepare: Callable[[int], torch.Tensor], count: int, batch_size: Callable[[], int], *, n_workers: int, pin: bool
+    prepare: Callable[[int], torch.Tensor],
+    count: int,
+    batch_size: Callable[[tuple[int, int]], int],
+    *,
+    n_workers: int,
+    pin: bool,
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """Yield positions and pixels of images that keep their sizes: those of one size go together.
 
-    Parameters and yields are those of `equal_batches`. Each image waits, prepared, until a batch of its size is full or
-    the images have come to an end.
+    Parameters and yields are those of `equal_batches`, but that *batch_size* is told the images' height and width. Each
+    image waits, prepared, until a batch of its size is full or the images have come to an end.
     """
     same: dict[tuple[int, ...], tuple[list[int], list[torch.Tensor]]] = {}
     for (position,), pixels in equal_batches(prepare, count, lambda: 1, n_workers=n_workers, pin=False):
         positions, images = same.setdefault(tuple(pixels.shape), ([], []))
         positions.append(position)
         images.append(pixels[0])
-        if len(positions) >= batch_size():
+        height, width = pixels.shape[-2:]
+        if len(positions) >= batch_size((height, width)):
             yield positions, _stack(images, pin)
             del same[tuple(pixels.shape)]
     for positions, images in same.values():
@@ -144,7 +152,7 @@ class Passes:
 
 def out_of_memory(error: Exception) -> bool:
     """Tell whether torch gave up for want of memory, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def _on_cpu(positions: list[int], parts: list[torch.Tensor]) -> tuple[list[int], np.ndarray]:

@@ -9,6 +9,7 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,17 +19,21 @@ from sklearn.base import clone
 from eyecraft.data import READER_VERSION
 from eyecraft.features._base import Images, ImageTransformer
 from eyecraft.features._checks import check_choice, check_pair, check_whole
-from eyecraft.features._store import Batch
+from eyecraft.features._progress import progress
+from eyecraft.features._store import Batch, open_store
+from eyecraft.features._timing import now
 
 from .batches import check_batch_size
-from .engine import Engine
-from .frozen import PRECISIONS, check_device, frozen_network
-from .layers import TappedNetwork, check_layers, default_layer
+from .engine import Engine, Spent
+from .frozen import PRECISIONS, check_device
+from .layers import check_layers
+from .loading import load_engine, parameters_that_count, same_model
 from .pooling import POOLINGS, pooled_names
 
 _KEPT_WITH_CLONES = ("_sklearn_output_config", "_metadata_request")  # set by set_output and set_fit_request
 _MOST_WORKERS = 8  # threads that feed a GPU, if nothing is said
-_CHUNK_CPU, _CHUNK_CUDA = 64, 8  # images, and batches, between two writes to the store
+_CHUNK_CPU, _CHUNK_CUDA = 64, 64  # images, and batches at most, between two writes to the store, which a GPU waits for
+_CHUNK_BYTES = 2**28  # of rows that are held until they are written
 
 
 class CNNFeatures(ImageTransformer):
@@ -39,7 +44,9 @@ class CNNFeatures(ImageTransformer):
     model : str, torch.nn.Module or fitted CNNClassifier, default="squeezenet1_0"
         Name of a torchvision classification model; ``"mini"``, the network in the box, which needs no download;
         ``"timm:<name>"`` with the extra of that name; or a network of your own. A module is copied before use and stays
-        as it is; clones of the estimator keep pointing to the same one, fitted.
+        as it is; clones of the estimator keep pointing to the same one, fitted. It is given what torchvision's networks
+        want, crops of 224x224 pixels (gray if its first convolution has one channel) less `mean` over `std`, unless
+        `resize`, `image_size`, `mean` and `std` say otherwise; a `CNNClassifier` brings its own.
     weights : str, path, torchvision weights or None, default="DEFAULT"
         ``"DEFAULT"``, ``"IMAGENET1K_V1"`` or another of torchvision's names; a ``.safetensors``, ``.pth`` or ``.pt``
         file, in which only tensors are read; None for random weights. A module keeps its own unless a file is given.
@@ -48,38 +55,45 @@ class CNNFeatures(ImageTransformer):
         Modules (``"features.12"``, ``"layer4"``), operations (``"layer1.0.relu_1"``) or textbook names: ``conv1`` to
         ``conv5``, ``pool5``, ``fc6``, ``fc7``, ``fc8`` on AlexNet, VGG and mini, ``fire2`` to ``fire9`` on SqueezeNet,
         ``stage1``, ... or ``block1``, ... on most others (see `aliases.aliases`), and ``penultimate``, the input of the
-        layer that gives the classes. Several come from one forward pass: `transform` puts them side by side,
-        `transform_layers` keeps them apart. Default the last before the classes: ``fc7``, ``fire9`` or ``penultimate``.
+        layer that gives the classes (of a network that ends without one, what it gives). Several come from one forward
+        pass: `transform` puts them side by side, `transform_layers` keeps them apart. Default the last before the
+        classes: ``fc7``, ``fire9`` or ``penultimate``.
     activation : {"post", "pre"}, default="post"
         For convolutions and fully connected layers: the value behind their non-linearity, or the one that enters it
         (behind batch normalisation, where there is one). Layers without a non-linearity have one value.
     pooling : {"avg", "max", "spatial", "flatten"}, default="avg"
         One number per map, its average or maximum; averages over a grid of *pool_size* cells; or everything.
-        Fully connected layers stay as they are.
+        Fully connected layers stay as they are; a transformer's tokens have no places, so that ``"spatial"`` averages.
     pool_size : int or (int, int), default=(3, 3)
-        Rows and columns of the grid of ``pooling="spatial"``.
+        Rows and columns of the grid of ``pooling="spatial"``; fewer where the map is smaller.
     l2 : bool, default=False
         Scale each layer's part of a row to unit length; a row of zeros stays zero.
     resize : {"crop", "warp", "native"}, optional
         Shorter side to the size the weights ask for and the centre cut out; the whole image warped to the input size;
         or each image as large as it is, which suits pooled maps. Default what the network's weights ask for: the crop
         for torchvision's, the warp for mini and a `CNNClassifier`.
+    mean, std : float or sequence of float, optional
+        Subtracted from, and divided into, pixels in [0, 1]: one number, or one for each channel; with a single channel
+        the images are read as gray. Default what the weights ask for; of a module ImageNet's, (0.485, 0.456, 0.406) and
+        (0.229, 0.224, 0.225), or 0.449 and 0.226 of a gray one.
     batch_size : "auto" or int, default="auto"
         Images in one forward pass; bounds the memory. ``"auto"`` takes 16 images of 224x224 pixels on the CPU, 128 on a
-        GPU, more where they are smaller. A batch that does not fit into memory is halved, and so are those after it.
+        GPU, more where they are smaller, fewer where they are larger. A batch that does not fit into memory is halved,
+        and so are those after it.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; ``"auto"`` takes a GPU if there is one.
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Numbers the network computes with; the weights are cast once. The features come out as float32. In bfloat16 a
-        first convolution stays in float32, and rows have a cosine of at least about 0.9999 with those in float32.
-        ``"float16"`` needs a GPU.
+        first convolution stays in float32; rows have a cosine of about 0.9999 with those in float32 for SqueezeNet,
+        AlexNet and mini, of 0.9998 or less in deeper networks (0.9994 for Swin). ``"float16"`` needs a GPU; numbers
+        too large for it are an error.
     n_workers : int, optional
         Threads that read and resize the next images while the network computes. Default `n_jobs` if that is more than
         one, else none on the CPU (images are read in between) and up to 8 with a GPU.
     weights_dir : path, optional
         Folder looked into before a download; default the environment variable ``EYECRAFT_WEIGHTS``.
     random_state : int, default=0
-        Seed of random weights.
+        Seed of random weights. None is 0: a copy in another process needs the same network.
     image_size : int or (int, int), optional
         Height and width of the network's input, pixels; default the network's own (224 for most).
     n_jobs : int, optional
@@ -149,6 +163,8 @@ class CNNFeatures(ImageTransformer):
         pool_size: int | tuple[int, int] = (3, 3),
         l2: bool = False,
         resize: Literal["crop", "warp", "native"] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
         batch_size: Literal["auto"] | int = "auto",
         device: str = "auto",
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
@@ -167,6 +183,8 @@ class CNNFeatures(ImageTransformer):
         self.pool_size = pool_size
         self.l2 = l2
         self.resize = resize
+        self.mean = mean
+        self.std = std
         self.batch_size = batch_size
         self.device = device
         self.precision = precision
@@ -212,7 +230,7 @@ class CNNFeatures(ImageTransformer):
         """
         rows = np.asarray(self.transform(X))
         engine = self._engine()
-        ends = np.cumsum(engine.lengths(getattr(self, "image_size_", engine.preprocessing.input_size)))
+        ends = np.cumsum(engine.lengths(self._usual_size()))
         return dict(zip(engine.tap.layers, np.split(rows, ends[:-1], axis=1), strict=True))
 
     # -- the contract of ImageTransformer ------------------------------------------------------------------------------
@@ -225,7 +243,10 @@ class CNNFeatures(ImageTransformer):
     def _chunk_size(self) -> int:  # type: ignore[override]
         engine = self._engine()
         batch = engine.batch(self.batch_size)
-        return _CHUNK_CUDA * batch if engine.on_gpu else max(_CHUNK_CPU, batch)
+        if not engine.on_gpu:
+            return max(_CHUNK_CPU, batch)
+        row = 4 * sum(engine.lengths(self._usual_size()))
+        return batch * int(np.clip(_CHUNK_BYTES // (row * batch), 1, _CHUNK_CUDA))
 
     def _check_parameters(self) -> None:
         check_choice("activation", self.activation, ("post", "pre"))
@@ -266,7 +287,7 @@ class CNNFeatures(ImageTransformer):
         return [
             name
             for layer, shape in zip(engine.tap.layers, engine.shapes((height, width)), strict=True)
-            for name in pooled_names(layer, shape[1:], self.pooling, engine.pool_size)
+            for name in pooled_names(layer, shape[1:], self.pooling, engine.cells(shape[1:]))
         ]
 
     def _identity(self) -> dict[str, Any]:
@@ -278,10 +299,8 @@ class CNNFeatures(ImageTransformer):
             "parameters": {
                 "model": engine.network.name,
                 "weights": engine.network.digest,
-                "layers": list(engine.tap.layers),
                 "activation": self.activation,
-                "pooling": self.pooling,
-                "pool_size": list(engine.pool_size) if self.pooling == "spatial" else None,
+                **engine.pooling_identity(engine.tap.layers, self.pooling, self._usual_size()),
                 "l2": bool(self.l2),
                 "precision": f"bfloat16-{self._bfloat16_version}" if self.precision == "bfloat16" else self.precision,
                 "preprocessing": asdict(engine.preprocessing),
@@ -289,12 +308,26 @@ class CNNFeatures(ImageTransformer):
         }
 
     def _compute(self, images: list[Any], positions: list[int]) -> Batch:
-        return self._engine().compute(
-            lambda index: self._read(images[index], positions[index]),
-            positions,
-            batch_size=self.batch_size,
-            n_workers=self._workers(),
-        )
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}
+        return self._engine().compute(lambda index: self._read(images[index], positions[index]), positions, **settings)
+
+    def _compute_all(self, images: Images, receive: Any) -> None:
+        """Hand every row over; without a store in one go, so that reading never waits for the network to finish."""
+        if open_store(self.store) is not None:
+            super()._compute_all(images, receive)
+            return
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "n_workers": self._workers()}
+        spent, begin = Spent(), now()
+        with progress(f"{type(self).__name__}: images", len(images)) as advance:
+            read = partial(self._read_at, images)
+            for positions, rows in self._engine().stream(read, range(len(images)), spent, **settings):
+                for position, row in zip(positions, rows, strict=True):
+                    receive(position, row)
+                advance(len(positions))
+        self._account(Batch((), spent.decode, spent.extract), now() - begin)
+
+    def _read_at(self, images: Images, position: int) -> np.ndarray:
+        return self._read(images[position], position)
 
     # -- the network ---------------------------------------------------------------------------------------------------
 
@@ -308,26 +341,17 @@ class CNNFeatures(ImageTransformer):
 
     def _engine(self) -> Engine:
         """Return the network, ready; loaded anew when a parameter has changed since."""
-        layers = self.layers if self.layers is None or isinstance(self.layers, str) else tuple(self.layers)
-        where = (self.weights_dir, os.environ.get("EYECRAFT_WEIGHTS"))
-        size = None if self.image_size is None else check_pair("image_size", self.image_size, unit="pixels")
-        pool_size = check_pair("pool_size", self.pool_size)
-        source = (self.weights, where, self.random_state, size, self.resize)
-        computation = (layers, self.activation, self.device, self.precision, self.pooling, pool_size, self.l2)
-        asked = (source, computation)
+        asked = parameters_that_count(self)
         loaded: Any = getattr(self, "_loaded", None)
-        if loaded is None or loaded[2] != asked or not _same(loaded[1], self.model):
-            network = frozen_network(
-                self.model, self.weights, weights_dir=self.weights_dir, seed=self.random_state, image_size=size
-            )
-            names = default_layer(network.module) if layers is None else layers
-            tap = TappedNetwork(network.module, [names] if isinstance(names, str) else names, self.activation)
-            device = check_device(self.device)
-            tap.settled(device, self.precision)
-            ready = network.preprocessing.adapted(size, self.resize)
-            engine = Engine(network, tap, ready, device, self.pooling, pool_size, bool(self.l2))
-            self._loaded = loaded = (engine, self.model, asked)
-        return loaded[0]
+        if loaded is None or loaded[2] != asked or not same_model(loaded[1], self.model):
+            self._loaded = loaded = (load_engine(self), self.model, asked)
+        engine: Engine = loaded[0]
+        return engine
+
+    def _usual_size(self) -> tuple[int, int]:
+        """Return height and width of what the network was fitted with."""
+        size: tuple[int, int] = getattr(self, "image_size_", self._engine().preprocessing.input_size)
+        return size
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -342,7 +366,3 @@ class CNNFeatures(ImageTransformer):
             if hasattr(self, name):
                 setattr(twin, name, copy.deepcopy(getattr(self, name)))
         return twin
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)

@@ -1,4 +1,4 @@
-"""A network ready to measure images: loaded, frozen, on its device, with its preprocessing and its weights' digest."""
+"""A network ready to measure images: loaded, frozen, with its preprocessing, and digits that stand for what it does."""
 
 import copy
 import functools
@@ -12,22 +12,25 @@ import torch
 from torch import nn
 
 from .architectures import records
+from .identity import computation_digest
 from .layers import freeze
-from .preprocessing import Preprocessing
+from .preprocessing import GRAY, Preprocessing
 from .timm_models import is_timm
-from .weights import FILE_ENDINGS, build, check_fits, digest, read_weights
+from .weights import build, check_fits, digest, weights_folder
+from .weights_file import FILE_ENDINGS, read_weights, without_prefix
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+_WRAPPERS = (("_orig_mod", "OptimizedModule"), ("module", "DataParallel"), ("module", "DistributedDataParallel"))
 
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """A network that no longer changes, and what is known about it."""
+    """A network that no longer changes, on the CPU in float32, and what is known about it."""
 
     module: nn.Module
     name: str
     source: str  # where the weights are from
-    digest: str  # of weights and architecture
+    digest: str  # of weights and architecture; where those do not tell it, of the forward pass as well
     preprocessing: Preprocessing
 
 
@@ -37,8 +40,6 @@ def frozen_network(
     *,
     weights_dir: str | os.PathLike[str] | None = None,
     seed: int | None = 0,
-    device: str = "cpu",
-    precision: str = "float32",
     image_size: tuple[int, int] | None = None,
 ) -> FrozenNetwork:
     """Load what *model* means.
@@ -51,21 +52,17 @@ def frozen_network(
         training changes nothing here.
     weights, weights_dir, seed
         See `weights.resolve`. A module keeps its own weights unless *weights* is a file.
-    device : str
-        As torch says it.
-    precision : {"float32", "bfloat16", "float16"}
-        Of weights and computation.
     image_size : (int, int), optional
         Height and width of the input, pixels; for the networks of timm that are built for one size.
     """
     if isinstance(model, str):
-        folder = os.fspath(weights_dir) if weights_dir is not None else os.environ.get("EYECRAFT_WEIGHTS")
+        folder = weights_folder(weights_dir)
         built_for = image_size if is_timm(model) else None
-        return _named(model, weights, folder, seed, device, precision, built_for, _stamp(weights))
-    network, preprocessing = _module_of(model)
-    network = copy.deepcopy(network)
+        return _named(model, weights, folder, seed, built_for, (_stamp(weights), _stamp(folder)))
+    given, preprocessing = _module_of(model)
+    network = copy.deepcopy(given)
     if isinstance(weights, (str, os.PathLike)) and str(weights).endswith(FILE_ENDINGS):
-        state = read_weights(weights)
+        state = without_prefix(read_weights(weights), network.state_dict())
         check_fits(network, state, model=type(network).__name__, source=str(weights))
         network.load_state_dict(state)
     elif weights not in ("DEFAULT", None):
@@ -73,7 +70,7 @@ def frozen_network(
             f"`weights` must be a file ({', '.join(FILE_ENDINGS)}) or left as it is where `model` is a network with "
             f"weights of its own; got {weights!r}"
         )
-    return _settled(network, type(network).__name__, "as given", preprocessing, device, precision)
+    return _settled(network, type(network).__name__, "as given", preprocessing, given)
 
 
 def check_device(device: Any) -> str:
@@ -95,35 +92,31 @@ def check_device(device: Any) -> str:
 
 @functools.lru_cache(maxsize=1)  # cross-validation clones the estimator: load once for all folds
 def _named(
-    model: str,
-    weights: Any,
-    weights_dir: Any,
-    seed: int | None,
-    device: str,
-    precision: str,
-    image_size: tuple[int, int] | None,
-    stamp: Any,
+    model: str, weights: Any, folder: Path | None, seed: int | None, image_size: tuple[int, int] | None, stamp: Any
 ) -> FrozenNetwork:
-    network, found = build(model, weights, weights_dir=weights_dir, seed=seed, image_size=image_size)
+    network, found = build(model, weights, weights_dir=folder, seed=seed, image_size=image_size)
     preprocessing = found.preprocessing or Preprocessing.of_weights(found.entry or next(iter(records(model))))
-    return _settled(network, model, found.source, preprocessing, device, precision)
+    return _settled(network, model, found.source, preprocessing, network if is_timm(model) else None)
 
 
-def _stamp(weights: Any) -> Any:
-    """Return what changes when a weights file is written anew."""
-    if not isinstance(weights, (str, os.PathLike)) or not Path(weights).is_file():
+def _stamp(where: Any) -> Any:
+    """Return what changes when a weights file, or one in a folder of them, is written anew."""
+    if not isinstance(where, (str, os.PathLike)):
         return None
-    status = Path(weights).stat()
-    return status.st_size, status.st_mtime_ns
+    path = Path(where).expanduser()
+    files = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
+    states = [(file.name, file.stat()) for file in files if file.suffix in FILE_ENDINGS and file.is_file()]
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in states)
 
 
 def _module_of(model: Any) -> tuple[nn.Module, Preprocessing]:
     if isinstance(model, nn.Module):
-        return model, Preprocessing()
+        network = _unwrapped(model)
+        return network, _preprocessing_of(network)
     for name in ("network_", "module_"):
         module = getattr(model, name, None)
         if isinstance(module, nn.Module):
-            return module, getattr(model, "preprocessing_", None) or Preprocessing()
+            return module, getattr(model, "preprocessing_", None) or _preprocessing_of(module)
     if hasattr(model, "fit"):
         raise ValueError(f"`model` is a {type(model).__name__} without a network: fit it before its layers are tapped.")
     raise ValueError(
@@ -132,15 +125,37 @@ def _module_of(model: Any) -> tuple[nn.Module, Preprocessing]:
     )
 
 
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """Return the network inside what torch.compile and torch.nn.DataParallel put around it."""
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ValueError(
+            "`model` is a TorchScript program, whose layers cannot be tapped. Give the torch.nn.Module it was made "
+            "from, with the program's weights: network.load_state_dict(program.state_dict())."
+        )
+    for attribute, kind in _WRAPPERS:
+        if type(network).__name__ == kind and isinstance(getattr(network, attribute, None), nn.Module):
+            return _unwrapped(getattr(network, attribute))
+    return network
+
+
+def _preprocessing_of(network: nn.Module) -> Preprocessing:
+    """Return what a network is taken to expect of images of which it says nothing."""
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    first = next((part for part in network.modules() if isinstance(part, kinds)), None)
+    return GRAY if first is not None and first.in_channels == 1 else Preprocessing()
+
+
 def _settled(
-    network: nn.Module, name: str, source: str, preprocessing: Preprocessing, device: str, precision: str
+    network: nn.Module, name: str, source: str, preprocessing: Preprocessing, given: nn.Module | None
 ) -> FrozenNetwork:
+    """Freeze *network*; *given* is what it is a copy of where its name does not tell what its forward pass does."""
     freeze(network)
     _check_running_statistics(network)
     shape = hashlib.blake2b(repr(network).encode(), digest_size=8).hexdigest()
     identity = f"{shape}-{digest(network)}"
-    network = network.to(device, getattr(torch, precision))
-    return FrozenNetwork(network, name, source, identity, preprocessing)
+    if given is not None:
+        identity += f"-{computation_digest(network, given)}"
+    return FrozenNetwork(network.to("cpu", torch.float32), name, source, identity, preprocessing)
 
 
 def _check_running_statistics(network: nn.Module) -> None:

@@ -2,29 +2,22 @@
 
 A network that torch.fx can trace becomes a graph that ends at the last layer asked for; each tapped value is copied
 where it arises, so that nothing behind it (an in-place ReLU, an in-place sum) can change it. Other networks are run
-with forward hooks and left at the last layer.
+while they are watched, and left at the last layer.
 """
 
 import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx, nn
 
 from .aliases import aliases
 from .folding import fold_batch_norms
-from .tracing import (
-    PENULTIMATE,
-    Activation,
-    copy_tensor,
-    follows,
-    is_non_linear_module,
-    is_weighted_module,
-    not_penultimate,
-    trace,
-    unknown_layer,
-)
+from .in_place import work_in_place
+from .tracing import PENULTIMATE, Activation, trace
+from .watching import WatchedNetwork, module_names
 
 
 class TappedNetwork(nn.Module):
@@ -61,19 +54,20 @@ class TappedNetwork(nn.Module):
         self.layers = list(layers)
         graph = trace(network)
         self._run: nn.Module = (
-            _HookedNetwork(network, self.layers, activation) if graph is None else graph.cut(self.layers, activation)
+            WatchedNetwork(network, self.layers, activation) if graph is None else graph.cut(self.layers, activation)
         )
         self.input_dtype, self.memory_format = torch.float32, torch.contiguous_format
+        self.precision = "float32"
         self.eval()
 
     def settled(self, device: str = "cpu", precision: str = "float32") -> "TappedNetwork":
         """Make the network as fast as it gets without other numbers than rounding allows; returns self.
 
-        Batch normalisation is folded into convolutions, the memory of maps is ordered by pixels, and the weights are
-        cast once. The network given to the constructor keeps its own precision and place. In bfloat16 a convolution
-        that comes first is left in float32: its sums are what rounding hurts most (with SqueezeNet the least cosine
-        between a row and the one of float32 rises from 0.99986 to 0.9999), and it takes the images as
-        ``input_dtype`` says.
+        Batch normalisation is folded into convolutions, non-linearities write over what nobody else reads, the memory
+        of maps is ordered by pixels, and the weights are cast once. The network given to the constructor keeps its own
+        precision and place. In bfloat16 a convolution that comes first is left in float32: its sums are what rounding
+        hurts most (with SqueezeNet the least cosine between a row and the one of float32 rises from 0.99986 to
+        0.9999), and it takes the images as ``input_dtype`` says.
 
         Parameters
         ----------
@@ -87,6 +81,7 @@ class TappedNetwork(nn.Module):
         if traced is not None:
             fold_batch_norms(traced)
             _views_as_reshapes(traced)
+            work_in_place(traced)
         dtype = getattr(torch, precision)
         first = _first_convolution(given) if precision == "bfloat16" else ""
         if device != "cpu" or precision != "float32":
@@ -95,6 +90,7 @@ class TappedNetwork(nn.Module):
                 wide = copy.deepcopy(given.get_submodule(first)).to(device)
                 self._run.set_submodule(first, _Widely(wide, dtype))
         self.input_dtype = torch.float32 if first else dtype
+        self.precision = precision
         if traced is not None:  # a watched one may flatten its maps with `view`, which asks for the usual order
             order_by_pixels(self._run)
             self.memory_format = torch.channels_last
@@ -171,10 +167,10 @@ def freeze(network: nn.Module) -> nn.Module:
 
 def check_layers(layers: Any) -> None:
     """Raise ``ValueError`` unless *layers* is None, a name, or a list of names, each there once."""
-    names = [layers] if isinstance(layers, str) else layers
-    if names is None:
+    if layers is None:
         return
-    if not (len(names) and all(isinstance(name, str) for name in names)):
+    names = [layers] if isinstance(layers, str) else layers
+    if not (isinstance(names, (Sequence, np.ndarray)) and len(names) and all(isinstance(name, str) for name in names)):
         raise ValueError(f"`layers` must be the name of a layer or a list of names; got {layers!r}")
     if len(set(names)) < len(names):
         raise ValueError(f"`layers` must name each layer once; got {layers!r}")
@@ -189,75 +185,4 @@ def default_layer(network: nn.Module) -> str:
 def layer_names(network: nn.Module) -> list[str]:
     """Return every name `TappedNetwork` takes: aliases, modules, and the operations between modules."""
     graph = trace(network)
-    return _module_names(network) if graph is None else graph.all_names()
-
-
-class _HookedNetwork(nn.Module):
-    """For networks whose forward pass cannot be traced: each named module tells what it returned the first time."""
-
-    def __init__(self, network: nn.Module, layers: Sequence[str], activation: Activation) -> None:
-        super().__init__()
-        self.network = network
-        modules = dict(network.named_modules())
-        self._taps = [self._tap(layer, modules, activation) for layer in layers]
-
-    def forward(self, images: torch.Tensor) -> list[Any]:
-        values: dict[int, Any] = {}
-
-        def keep(number: int, value: Any) -> None:
-            if number not in values:
-                values[number] = copy_tensor(value)
-            if len(values) == len(self._taps):
-                raise _AllSeen
-
-        handles = []
-        for number, (module, side) in enumerate(self._taps):
-            if side == "input":
-                handles.append(module.register_forward_pre_hook(lambda _, args, n=number: keep(n, args[0])))
-            else:
-                handles.append(module.register_forward_hook(lambda _, args, value, n=number: keep(n, value)))
-        try:
-            self.network(images)
-        except _AllSeen:
-            pass
-        finally:
-            for handle in handles:
-                handle.remove()
-        silent = [n for n in range(len(self._taps)) if n not in values]
-        if silent:
-            raise ValueError(
-                f"Layer number {silent[0]} of `layers` took no part in the forward pass. Name another one."
-            )
-        return [values[number] for number in range(len(self._taps))]
-
-    def _tap(self, layer: str, modules: dict[str, nn.Module], activation: Activation) -> tuple[nn.Module, str]:
-        """Return the module to watch, and whether its input or its output is the value."""
-        if layer == PENULTIMATE:
-            not_penultimate(activation)
-            heads = [module for module in modules.values() if is_weighted_module(module)]
-            if not heads:
-                raise unknown_layer(layer, list(modules))
-            return heads[-1], "input"
-        name = aliases(self.network).get(layer, layer)
-        if not name or name not in modules:
-            raise unknown_layer(layer, _module_names(self.network))
-        module = modules[name]
-        if is_weighted_module(module):
-            module = self._following(name, modules) or module
-        return module, "input" if activation == "pre" and is_non_linear_module(module) else "output"
-
-    def _following(self, name: str, modules: dict[str, nn.Module]) -> nn.Module | None:
-        """Return the non-linearity behind a layer of a `torch.nn.Sequential`; elsewhere the order is not known."""
-        parent, _, own = name.rpartition(".")
-        if not isinstance(modules[parent], nn.Sequential):
-            return None
-        children = list(modules[parent].named_children())
-        return follows([module for _, module in children[[key for key, _ in children].index(own) + 1 :]])
-
-
-class _AllSeen(Exception):  # noqa: N818  (a way out of the forward pass, not an error)
-    pass
-
-
-def _module_names(network: nn.Module) -> list[str]:
-    return [*aliases(network), PENULTIMATE, *(name for name, _ in network.named_modules() if name)]
+    return module_names(network) if graph is None else graph.all_names()

@@ -8,6 +8,7 @@ from torch import fx, nn
 
 _TO_THE_END, _TO_THE_FRONT = (0, 2, 3, 1), (0, 3, 1, 2)
 _PERMUTES = (torch.permute, "permute")
+_MOVES = (torch.movedim, torch.moveaxis, "movedim", "moveaxis")
 _RESHAPES = (torch.reshape, "reshape", "view")
 _REARRANGES = frozenset(
     {
@@ -47,10 +48,23 @@ def _of_module(module: nn.Module, inherited: bool) -> bool:
 
 
 def _of_call(target: str | Callable[..., Any], args: tuple[Any, ...], inherited: bool) -> bool:
+    order: tuple[Any, ...] = ()
     if target in _PERMUTES:
         order = tuple(args[1]) if isinstance(args[1], (tuple, list)) else tuple(args[1:])
+    elif target in _MOVES and len(args) == 3:
+        order = _moved(*args[1:])
+    if order:
         return order == _TO_THE_END or (inherited and order != _TO_THE_FRONT and len(order) == 4)
     if target in _RESHAPES:  # tokens laid out as a map again: what was last stays last
         sizes = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
         return inherited and len(sizes) == 4
     return inherited and target not in _REARRANGES
+
+
+def _moved(source: Any, destination: Any) -> tuple[int, ...]:
+    """Return the order in which moving dimensions leaves the four of a map; empty if it is no map."""
+    numbered = torch.empty(0, 1, 2, 3)  # the length of each dimension is its number
+    try:
+        return tuple(numbered.movedim(source, destination).shape)
+    except IndexError:
+        return ()

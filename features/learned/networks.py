@@ -9,6 +9,8 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from .chain import Chain
+
 TANH_AMPLITUDE = 1.7159  # LeCun 1998, Eq. 6: f(a) = A tanh(S a), so that f(1) = 1 and f(-1) = -1
 TANH_SLOPE = 2 / 3
 LENET5_IMAGE_SIZE = 32  # pixels: the 28x28 digits with room for strokes at the border
@@ -22,7 +24,7 @@ class ScaledTanh(nn.Tanh):
         return TANH_AMPLITUDE * torch.tanh(TANH_SLOPE * input)
 
 
-class LeNet5(nn.Sequential):
+class LeNet5(Chain):
     """LeNet-5 for 32x32 images, 61,706 parameters with one channel and ten classes.
 
     ========  =================================  ==================  ==========

@@ -17,9 +17,9 @@ def pool(values: torch.Tensor, pooling: str, pool_size: tuple[int, int]) -> torc
     values : Tensor of shape (n, features), (n, maps, height, width) or (n, tokens, features)
     pooling : {"flatten", "avg", "max", "spatial"}
         Everything; the average or maximum of each map; the averages over a grid of *pool_size* cells. Vectors stay as
-        they are; tokens are averaged or maximised over the tokens.
+        they are; tokens, which have no places, are averaged or maximised over the tokens.
     pool_size : (int, int)
-        Rows and columns of the grid.
+        Rows and columns of the grid; see `grid`.
 
     Returns
     -------
@@ -27,10 +27,20 @@ def pool(values: torch.Tensor, pooling: str, pool_size: tuple[int, int]) -> torc
     """
     if values.ndim == 4 and pooling == "spatial":
         values = functional.adaptive_avg_pool2d(values, pool_size)
-    elif values.ndim > 2 and pooling in ("avg", "max"):
+    elif values.ndim > 2 and pooling != "flatten":
         over = (2, 3) if values.ndim == 4 else (1,)
-        values = values.mean(over) if pooling == "avg" else values.amax(over)
+        values = values.amax(over) if pooling == "max" else values.mean(over)
     return values.flatten(1) if values.ndim > 1 else values[:, None]
+
+
+def grid(shape: Sequence[int], pool_size: tuple[int, int]) -> tuple[int, int]:
+    """Return the cells that ``"spatial"`` makes of one image's values of *shape*: of a map no more than it has places.
+
+    Tokens have one cell; for vectors, which stay as they are, it is what was asked for.
+    """
+    if len(shape) == 3:
+        return min(pool_size[0], shape[1]), min(pool_size[1], shape[2])
+    return (1, 1) if len(shape) == 2 else pool_size
 
 
 def pooled_names(layer: str, shape: Sequence[int], pooling: str, pool_size: tuple[int, int]) -> list[str]:
@@ -41,7 +51,7 @@ def pooled_names(layer: str, shape: Sequence[int], pooling: str, pool_size: tupl
         if pooling in ("avg", "max"):
             return maps
         return [f"{name}_r{row}_c{column}" for name in maps for row in range(height) for column in range(width)]
-    if len(shape) == 2 and pooling in ("flatten", "spatial"):
+    if len(shape) == 2 and pooling == "flatten":
         tokens = [f"{layer}_token{i:0{_digits(shape[0])}}" for i in range(shape[0])]
         return [f"{name}_{i:0{_digits(shape[1])}}" for name in tokens for i in range(shape[1])]
     length = shape[-1] if len(shape) == 2 else math.prod(shape)

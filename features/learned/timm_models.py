@@ -1,9 +1,7 @@
 """Models of the timm collection, ``"timm:<name>"``: there with the extra, ``pip install 'eyecraft[timm]'``."""
 
-import os
 from collections.abc import Mapping
 from importlib import import_module, util
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +17,11 @@ TIMM = "timm:"
 def is_timm(model: str) -> bool:
     """Tell whether *model* names a network of timm."""
     return model.startswith(TIMM)
+
+
+def timm_name(model: str) -> str:
+    """Return what timm calls a network."""
+    return model.removeprefix(TIMM)
 
 
 def timm_at_hand() -> bool:
@@ -55,7 +58,7 @@ def timm_model(
     ConnectionError
         The weights could not be fetched.
     """
-    timm, name = _timm(model), model.removeprefix(TIMM)
+    timm, name = _timm(model), timm_name(model)
     if not timm.is_model(name):
         close = nearest(name, timm.list_models())
         raise ValueError(f"timm has no model called {name!r}" + (close or "; timm.list_models() lists them."))
@@ -64,22 +67,6 @@ def timm_model(
     if classes is not None:
         network = _created(timm, name, image_size, num_classes=classes)
     return network, _preprocessing(timm.data.resolve_model_data_config(network))
-
-
-def timm_file(model: str, folder: Path | None, endings: tuple[str, ...]) -> Path | None:
-    """Return the one file of *folder* that is called after the model, ``<name>.<ending>`` or ``<name>-<anything>``."""
-    if folder is None:
-        return None
-    name = model.removeprefix(TIMM)
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix in endings and (path.stem == name or path.name.startswith(f"{name}-"))
-    )
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ValueError(f"Several files in {os.fspath(folder)!r} are for {model}: {names}. Give one as `weights`.")
-    return found[0] if found else None
 
 
 def _timm(model: str) -> Any:

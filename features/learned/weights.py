@@ -6,8 +6,6 @@ A folder of weights (argument or environment variable ``EYECRAFT_WEIGHTS``) serv
 
 import hashlib
 import os
-import pickle
-import re
 import urllib.error
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from . import mini
 from .architectures import MINI, construct, known_models, likely_models, records
 from .preprocessing import Preprocessing
-from .timm_models import is_timm, timm_at_hand, timm_file, timm_model
+from .timm_models import is_timm, timm_at_hand, timm_model, timm_name
+from .weights_file import FILE_ENDINGS, file_in, files_for, modern_keys, only_file, read_weights, without_prefix
 
-FILE_ENDINGS = (".safetensors", ".pth", ".pt")
-_WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts put the weights
-_DENSENET_OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.")  # names of torchvision's DenseNet files
+_VARIABLE = "EYECRAFT_WEIGHTS"
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,11 @@ def build(
             torch.manual_seed(0 if seed is None else seed)
             return construct(model).eval(), found
     network = construct(model, state=found.state)
-    check_fits(network, found.state, model=model, source=found.source)
-    network.load_state_dict(found.state, assign=True)
+    state = without_prefix(found.state, network.state_dict())
+    if state.keys() != found.state.keys():
+        network = construct(model, state=state)  # now that the number of classes can be read
+    check_fits(network, state, model=model, source=found.source)
+    network.load_state_dict(state, assign=True)
     return network.float().eval(), found
 
 
@@ -112,7 +110,7 @@ def resolve(model: str, weights: Any, *, weights_dir: str | os.PathLike[str] | N
     if model == MINI:
         return Weights(mini.mini_state(), f"in the box: {mini.MINI_FILE.name}", entry)
     folder = weights_folder(weights_dir)
-    path = None if folder is None else _file_in(folder, model, entry)
+    path = None if folder is None else file_in(folder, model, entry)
     if path is not None:
         return Weights(read_weights(path), str(path), entry)
     return Weights(_download(model, entry, folder), entry.value.url, entry)
@@ -126,11 +124,11 @@ def at_hand(model: str, weights: Any = "DEFAULT", *, weights_dir: str | os.PathL
     if model == MINI:
         return mini.MINI_FILE.is_file()
     if is_timm(model):
-        return timm_at_hand() and timm_file(model, weights_folder(weights_dir), FILE_ENDINGS) is not None
+        return timm_at_hand() and _timm_file(model, weights_folder(weights_dir)) is not None
     entry = weights_entry(model, weights)
     folder = weights_folder(weights_dir)
     downloaded = Path(torch.hub.get_dir()) / "checkpoints" / Path(entry.value.url).name
-    return downloaded.is_file() or (folder is not None and _file_in(folder, model, entry) is not None)
+    return downloaded.is_file() or (folder is not None and file_in(folder, model, entry) is not None)
 
 
 def weights_entry(model: str, weights: Any) -> Enum:
@@ -152,50 +150,13 @@ def weights_entry(model: str, weights: Any) -> Enum:
 
 def weights_folder(weights_dir: str | os.PathLike[str] | None) -> Path | None:
     """Return the folder to look into before a download, or None."""
-    chosen = weights_dir if weights_dir is not None else os.environ.get("EYECRAFT_WEIGHTS") or None
+    chosen = weights_dir if weights_dir is not None else os.environ.get(_VARIABLE) or None
     if chosen is None:
         return None
     folder = Path(chosen).expanduser()
     if weights_dir is not None and not folder.is_dir():
         raise FileNotFoundError(f"`weights_dir` must be a folder of weights files; there is no folder {str(folder)!r}.")
     return folder if folder.is_dir() else None
-
-
-def read_weights(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """Read a file of weights without running any code in it.
-
-    Parameters
-    ----------
-    path : path
-        ``.safetensors``, or ``.pth`` / ``.pt`` as written by ``torch.save(network.state_dict(), path)``.
-
-    Returns
-    -------
-    state : dict of str to Tensor
-
-    Raises
-    ------
-    FileNotFoundError
-        No such file.
-    ValueError
-        The file is damaged, holds more than tensors, or would run code.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no weights file {str(path)!r}. Give the path of a {_endings()} file.")
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{str(path)!r} was not loaded: it holds more than tensors, and unpacking it could run code. Only plain "
-            "weights are read. If you trust where it is from, load it yourself and write its tensors alone: "
-            "safetensors.torch.save_file(network.state_dict(), 'model.safetensors')."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise _unreadable(path, error) from error
-    return _only_tensors(content, path)
 
 
 def check_fits(network: nn.Module, state: Mapping[str, torch.Tensor], *, model: str, source: str) -> None:
@@ -235,38 +196,8 @@ def _means_file(weights: Any) -> bool:
     return isinstance(weights, os.PathLike) or (isinstance(weights, str) and weights.endswith(FILE_ENDINGS))
 
 
-def _endings() -> str:
-    return ", ".join(FILE_ENDINGS[:-1]) + f" or {FILE_ENDINGS[-1]}"
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = str(error).partition("\n")[0].partition(". ")[0] if len(str(error)) > 8 else "not as torch writes them"
-    return ValueError(f"{str(path)!r} is no readable weights file ({reason}). It may be cut off; fetch it again.")
-
-
 def _few(items: list[str]) -> str:
     return ", ".join(items[:3]) + (", ..." if len(items) > 3 else "")
-
-
-def _file_in(folder: Path, model: str, entry: Enum) -> Path | None:
-    """Return the file of *folder* that serves for *entry*: torchvision's own name first, then any for the model."""
-    own = Path(entry.value.url).name
-    if (folder / own).is_file():
-        return folder / own
-    others = {Path(record.value.url).name for record in type(entry)}
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix in FILE_ENDINGS
-        and (path.stem == model or path.name.startswith(f"{model}-"))
-        and path.name not in others
-    )
-    named = [path for path in found if entry.name.lower() in path.name.lower()]
-    found = named or found
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ValueError(f"Several files in {str(folder)!r} are for {model}: {names}. Give one of them as `weights`.")
-    return found[0] if found else None
 
 
 def _download(model: str, entry: Enum, folder: Path | None) -> dict[str, torch.Tensor]:
@@ -274,20 +205,35 @@ def _download(model: str, entry: Enum, folder: Path | None) -> dict[str, torch.T
     try:
         state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
-        looked = f"the folder {str(folder)!r} holds no file for {model}" if folder else "no weights folder was given"
         raise ConnectionError(
-            f"The weights {entry} of {model} are not at hand: {looked}, and {url} could not be fetched ({error}). On a "
-            f"machine with a network fetch that file, put it as {Path(url).name!r} (or '{model}-imagenet.safetensors') "
-            "into a folder, and name the folder by `weights_dir` or the environment variable EYECRAFT_WEIGHTS. Without "
+            f"The weights {entry} of {model} are not at hand: {_looked(model, folder)}, and {url} could not be fetched "
+            f"({error}). On a machine with a network fetch that file, put it as {Path(url).name!r} (or "
+            f"'{model}-imagenet.safetensors') into a folder, and name the folder by `weights_dir` or the environment "
+            "variable EYECRAFT_WEIGHTS. Without "
             "any file there are `model='mini'`, the network in the box, and `weights=None` for random weights."
         ) from error
-    return _modern_keys(state)
+    return modern_keys(state)
+
+
+def _looked(model: str, folder: Path | None) -> str:
+    """Return what was found where weights are looked for before a download."""
+    if folder is None:
+        named = os.environ.get(_VARIABLE)
+        return f"{_VARIABLE} names {named!r}, which is no folder" if named else "no weights folder was given"
+    others = ", ".join(path.name for path in files_for(folder, model))
+    return f"the folder {str(folder)!r} holds no file for {model}" + (
+        f" with these weights (only {others})" * bool(others)
+    )
+
+
+def _timm_file(model: str, folder: Path | None) -> Path | None:
+    return None if folder is None else only_file(files_for(folder, timm_name(model)), folder, model)
 
 
 def _build_timm(
     model: str, weights: Any, folder: Path | None, seed: int | None, image_size: tuple[int, int] | None
 ) -> tuple[nn.Module, Weights]:
-    path = weights if _means_file(weights) else timm_file(model, folder, FILE_ENDINGS) if weights == "DEFAULT" else None
+    path = weights if _means_file(weights) else _timm_file(model, folder) if weights == "DEFAULT" else None
     state = None if path is None else read_weights(path)
     if state is None and weights not in ("DEFAULT", None):
         raise ValueError(
@@ -303,24 +249,3 @@ def _build_timm(
     check_fits(network, state, model=model, source=str(path))
     network.load_state_dict(state)
     return network.float().eval(), Weights(state, str(path), None, preprocessing)
-
-
-def _only_tensors(content: Any, path: Path) -> dict[str, torch.Tensor]:
-    """Return the state dict in what a training script wrote."""
-    for wrapper in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
-    plain = isinstance(content, Mapping) and all(isinstance(value, torch.Tensor) for value in content.values())
-    if not plain or not content:
-        raise ValueError(
-            f"{str(path)!r} holds {type(content).__name__}, not a network's weights by name. Write the file by "
-            "torch.save(network.state_dict(), path)."
-        )
-    if all(key.startswith("module.") for key in content):  # written from torch.nn.DataParallel
-        content = {key.removeprefix("module."): value for key, value in content.items()}
-    return _modern_keys(content)
-
-
-def _modern_keys(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {_DENSENET_OLD_KEY.sub(r"\1\2.", key): value for key, value in state.items()}

@@ -38,6 +38,27 @@ def test_table_of_alexnet(run: Run) -> None:
     assert "features.1 " in run("alexnet", "--all")
 
 
+@pytest.mark.parametrize("model", ["alexnet", "resnet50", "vit_b_32", "swin_t"])
+def test_eighty_columns_are_enough(model: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The textbook's name alone and rounded numbers; no line is longer, no number is cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run(model).partition("not shown")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert "…" not in table
+    lines = {line.split()[0]: " ".join(line.split()) for line in table.splitlines() if line.strip()}
+    if model == "alexnet":
+        assert lines["conv1"] == "conv1 Conv2d * 64x55x55 23.3 k 70.3 M 11 4"
+        assert lines["fc6"] == "fc6 Linear 4096 37.8 M 37.7 M all"
+        assert lines["total"] == "total 61.1 M 714 M"
+
+
+def test_a_pipe_has_no_edge(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read by a program has the modules' names and whole numbers, a line for each."""
+    monkeypatch.delenv("COLUMNS")
+    line = next(line for line in run("vit_b_32").splitlines() if "encoder_layer_11.mlp.0" in line)
+    assert " ".join(line.split()).startswith("encoder.layers.encoder_layer_11.mlp.0 Linear 50 x 3072 2,362,368")
+
+
 def test_image_size(run: Run) -> None:
     """One number, or height and width."""
     assert "64 x 29 x 29" in run("alexnet", "--image-size", "120")

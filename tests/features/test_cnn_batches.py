@@ -3,15 +3,24 @@
 import resource
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
+from eyecraft.features._timing import record_stages
 from eyecraft.features.learned import CNNFeatures
-from eyecraft.features.learned.batches import Passes, automatic_batch_size, equal_batches, unequal_batches
+from eyecraft.features.learned.batches import (
+    Passes,
+    automatic_batch_size,
+    equal_batches,
+    out_of_memory,
+    unequal_batches,
+)
 from eyecraft.features.learned.engine import Engine
 
 
@@ -80,9 +89,11 @@ def test_error_of_a_thread_comes_out() -> None:
 
 def test_unequal_images_go_with_their_like() -> None:
     """Every image once, each batch of one size and no larger than allowed."""
-    found = list(unequal_batches(prepared, 11, lambda: 3, n_workers=2, pin=False))
+    limits = {(4, 5): 3, (6, 5): 2}
+    found = list(unequal_batches(prepared, 11, lambda size: limits[size], n_workers=2, pin=False))
     assert sorted(position for positions, _ in found for position in positions) == list(range(11))
-    assert max(len(positions) for positions, _ in found) == 3
+    for size, limit in limits.items():
+        assert max(len(positions) for positions, pixels in found if pixels.shape[2:] == size) == limit
     for positions, pixels in found:
         assert pixels[:, 0, 0, 0].tolist() == positions
 
@@ -147,6 +158,38 @@ def test_features_go_on_with_smaller_batches(images: list[np.ndarray], monkeypat
     assert sizes == [2, 2, 2, 2, 1]
 
 
+def test_nothing_waits_between_chunks_without_a_store(
+    images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One stream for all images; with a store one for each part that is written. The seconds are told alike."""
+    streams: list[int] = []
+    original = Engine.stream
+
+    def stream(self: Engine, read: Any, numbers: Any, *rest: Any, **settings: Any) -> Any:
+        streams.append(len(numbers))
+        return original(self, read, numbers, *rest, **settings)
+
+    monkeypatch.setattr(Engine, "stream", stream)
+    monkeypatch.setattr(CNNFeatures, "_chunk_size", 4)
+    with record_stages() as seconds:
+        rows = small(n_workers=1).fit_transform(images)
+    assert streams == [9]
+    assert min(seconds["decode"], seconds["extract"]) > 0
+    stored = small(store=tmp_path).fit_transform(images)
+    assert streams[1:] == [4, 4, 1]
+    np.testing.assert_allclose(stored, rows, atol=1e-5 * np.abs(rows).max())
+
+
+def test_a_gpu_writes_many_batches_at_once_but_not_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 batches of short rows, fewer of long ones; never less than a batch."""
+    monkeypatch.setattr(Engine, "on_gpu", True)
+    assert small(batch_size=10)._chunk_size == 640
+    long = small(batch_size=100, layers="pool1", pooling="flatten")
+    row = 4 * long._engine().lengths((64, 64))[0]
+    assert 2**27 < long._chunk_size * row <= 2**28
+    assert small(batch_size=10**7)._chunk_size == 10**7
+
+
 def test_automatic_batch_size() -> None:
     """Larger for small images and on a GPU."""
     assert automatic_batch_size((224, 224), "cpu") == 16
@@ -155,6 +198,30 @@ def test_automatic_batch_size() -> None:
     assert automatic_batch_size((224, 224), "cuda:0") == 128
     assert small()._engine().batch("auto") == 64
     assert small(batch_size=5)._engine().batch(5) == 5
+
+
+def test_automatic_batch_follows_the_images_at_native_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large photographs go one by one, small pictures many at a time."""
+    sizes: list[int] = []
+    network = nn.Sequential(nn.Conv2d(3, 2, 8, stride=8))
+    features = CNNFeatures(network, layers="0", resize="native", device="cpu")
+    original = Engine.rows
+
+    def rows(self: Engine, pixels: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(pixels))
+        return original(self, pixels)
+
+    monkeypatch.setattr(Engine, "rows", rows)
+    large, small_ones = [np.zeros((800, 700, 3), np.uint8)] * 3, [np.zeros((16, 16, 3), np.uint8)] * 40
+    features.fit_transform([*large, *small_ones])
+    assert sizes == [1, 1, 1, 40]
+
+
+@pytest.mark.parametrize("words", ["CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", "CUDNN_STATUS_ALLOC_FAILED"])
+def test_nvidias_libraries_run_out_of_memory_too(words: str) -> None:
+    """They say so in an error of another kind."""
+    assert out_of_memory(RuntimeError(words))
+    assert not out_of_memory(RuntimeError("CUBLAS_STATUS_NOT_SUPPORTED"))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -200,6 +267,51 @@ def test_image_smaller_than_the_network_needs_is_named(images: list[np.ndarray])
     features = small(image_size=None, resize="native", layers="fire9").fit(images)
     with pytest.raises(ValueError, match=r"Image 9: squeezenet1_1 cannot take images of 4 x 6 pixels.*resize='warp'"):
         features.transform([*images, tiny])
+
+
+class Types(nn.Module):
+    """A network that asks for float32 in its middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return four maps."""
+        return self.two(self.one(images).float())
+
+
+VIT = torchvision.models.VisionTransformer(32, 16, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16)
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters", "message"),
+    [
+        (Types(), {"precision": "bfloat16"}, "nor of its own size: .*another type than precision='bfloat16'"),
+        (nn.Conv2d(5, 4, 3), {}, r"with 3 channels, nor of its own size: .*`mean` and `std` have a number"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), {}, "cannot take images of 16 x 16 .*`image_size` gives"),
+        (VIT, {}, "nor of its own size: its forward pass checks the size. .*`image_size` gives"),
+        ("mini", {"resize": "native", "image_size": None}, "takes its own size, 64 x 64 pixels.*resize='warp'"),
+    ],
+)
+def test_size_is_blamed_only_where_the_own_size_passes(
+    network: Any, parameters: dict[str, Any], message: str, images: list[np.ndarray]
+) -> None:
+    """Types, channels and layers made for one size are told apart."""
+    layer = [name for name, part in network.named_modules() if name][-1:] if isinstance(network, nn.Module) else "fc7"
+    features = CNNFeatures(nn.Sequential(network) if layer == [] else network, layers=layer or "0", device="cpu")
+    with pytest.raises(ValueError, match=message):
+        features.set_params(**({"image_size": 16} | parameters)).fit(images)
+
+
+def test_numbers_too_large_for_half_precision_are_an_error(images: list[np.ndarray]) -> None:
+    """No row of infinities; float16 is played on the CPU here."""
+    network = nn.Sequential(nn.Conv2d(3, 2, 3))
+    nn.init.constant_(network[0].weight, 1e5)
+    engine = CNNFeatures(network, layers="0", image_size=16, device="cpu")._engine()
+    engine.tap.settled("cpu", "float16")
+    with pytest.raises(ValueError, match=r"Image 5: Sequential has numbers beyond 65,504 there.*'bfloat16'"):
+        engine.compute(lambda index: images[index][:16, :16], [5, 6], batch_size=2, n_workers=0)
 
 
 class Pairs(nn.Module):

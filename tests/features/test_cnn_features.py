@@ -2,6 +2,8 @@
 
 import pickle
 import urllib.error
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from eyecraft.features.learned import CNNFeatures
 from eyecraft.features.learned.engine import Engine
 from eyecraft.features.learned.frozen import check_device
 from eyecraft.features.learned.layers import TappedNetwork
-from eyecraft.features.learned.preprocessing import Preprocessing
+from eyecraft.features.learned.preprocessing import GRAY, Preprocessing, _on_device
 from eyecraft.features.learned.weights import build
 
 SQUEEZENET = torchvision.models.SqueezeNet1_0_Weights.IMAGENET1K_V1
@@ -105,6 +107,14 @@ def test_preprocessing_is_that_of_the_weights(rng: np.random.Generator) -> None:
     ours = Preprocessing.of_weights(SQUEEZENET)
     actual = ours.normalise(ours.prepare(image.copy())[None])[0]
     assert (actual - expected).abs().max() <= 1.01 / 255 / min(ours.std)
+
+
+def test_mean_and_scale_stay_on_the_device() -> None:
+    """Made once, not copied for each batch; training may compute with them too."""
+    first, second = (_on_device((0.5,), (0.25,), torch.device("cpu")) for _ in range(2))
+    assert first[0] is second[0]
+    with torch.inference_mode():
+        assert not _on_device((0.4,), (0.25,), torch.device("cpu"))[0].is_inference()
 
 
 def test_ways_of_resizing() -> None:
@@ -302,6 +312,62 @@ def test_file_written_anew_is_read_anew(tmp_path: Path) -> None:
     assert digests[0] != digests[1]
 
 
+def test_file_in_the_weights_folder_written_anew_is_read_anew(tmp_path: Path) -> None:
+    """Found by name there, it counts as one that is named."""
+    digests = []
+    for seed in (0, 1):
+        save_file(random_state_dict(seed), tmp_path / "squeezenet1_1-mine.safetensors")
+        digests.append(small(weights="DEFAULT", weights_dir=tmp_path)._engine().network.digest)
+    assert digests[0] != digests[1]
+
+
+def test_gray_network_sees_gray_images(images: list[np.ndarray]) -> None:
+    """By its first convolution; mean and std can be given, one for all channels or one each."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False))
+    nn.init.ones_(network[0].weight)
+    parameters: dict[str, Any] = {"layers": "0", "image_size": 8, "resize": "warp", "device": "cpu"}
+    features = CNNFeatures(network, **parameters)
+    pixels = features.fit(images)._read(images[0], 0)
+    assert pixels.shape == (8, 8)
+    np.testing.assert_allclose(features.transform(images[:1])[0], (pixels.mean() / 255 - 0.449) / 0.226, atol=1e-4)
+    other = CNNFeatures(network, mean=0.5, std=[0.25], **parameters)
+    np.testing.assert_allclose(other.fit_transform(images[:1])[0], (pixels.mean() / 255 - 0.5) / 0.25, atol=1e-4)
+    assert other.store_key() != features.store_key()
+    assert small(mean=0.5)._engine().preprocessing.mean == (0.5, 0.5, 0.5)
+    assert small(mean=(0.5,))._engine().preprocessing == replace(GRAY, mean=(0.5,), input_size=(64, 64), resize_size=73)
+
+
+@pytest.mark.parametrize(
+    "scale", [{"mean": (0.5, 0.5)}, {"std": 0}, {"mean": (0.5,), "std": (1, 1, 1)}, {"mean": np.nan}]
+)
+def test_numbers_of_no_image(scale: dict[str, Any], images: list[np.ndarray]) -> None:
+    """Two channels, no width, unequal counts, no number."""
+    with pytest.raises(ValueError, match="`mean` and `std` must each be one number or one for every channel"):
+        small(**scale).fit(images)
+
+
+class OptimizedModule(nn.Module):
+    """Stands for what torch.compile makes of a network, which takes seconds to import."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = network
+
+
+def test_wrapped_networks_are_taken_out(images: list[np.ndarray]) -> None:
+    """Of DataParallel and torch.compile; a TorchScript program has no layers to tap."""
+    network = nn.Sequential(nn.Conv2d(3, 2, 3))
+    parameters: dict[str, Any] = {"layers": "0", "image_size": 8, "device": "cpu"}
+    rows = CNNFeatures(network, **parameters).fit_transform(images)
+    for wrapped in (nn.DataParallel(network), OptimizedModule(network)):
+        np.testing.assert_array_equal(CNNFeatures(wrapped, **parameters).fit_transform(images), rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.jit.script(network)
+    with pytest.raises(ValueError, match="`model` is a TorchScript program, whose layers cannot be tapped"):
+        CNNFeatures(program, **parameters).fit(images)
+
+
 def test_cross_validation_extracts_each_image_once(
     images: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +396,7 @@ def test_gpu_asked_for_and_absent(monkeypatch: pytest.MonkeyPatch, images: list[
     [
         ({"layers": "fire99"}, "no layer called 'fire99'.*did you mean 'fire9'"),
         ({"layers": ["fire2", "fire2"]}, r"`layers` must name each layer once; got \['fire2', 'fire2'\]"),
+        ({"layers": 6}, r"`layers` must be the name of a layer or a list of names; got 6"),
         ({"layers": []}, r"`layers` must be the name of a layer or a list of names; got \[\]"),
         ({"activation": "after"}, "`activation` must be one of 'post', 'pre'; got 'after'"),
         ({"pooling": "mean"}, "`pooling` must be one of 'flatten', 'avg', 'max', 'spatial'; got 'mean'"),

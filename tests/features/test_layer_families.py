@@ -31,6 +31,10 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
     "regnet_y_400mf": torchvision.models.regnet_y_400mf,
     "densenet121": torchvision.models.densenet121,
     "mini": Mini,
+    "inception_v3": lambda: torchvision.models.inception_v3(init_weights=False),
+    "mnasnet0_5": torchvision.models.mnasnet0_5,
+    "shufflenet_v2_x0_5": torchvision.models.shufflenet_v2_x0_5,
+    "swin_v2_t": torchvision.models.swin_v2_t,
 }
 
 # family -> layer -> (module whose output is the value before the activation, module whose output is the one after it)
@@ -100,7 +104,30 @@ PRE_AND_POST: dict[str, dict[str, tuple[str, str]]] = {
         "norm": ("encoder.ln", "encoder.ln"),
     },
     "regnet_y_400mf": {"stem": ("stem.1", "stem")},
-    "densenet121": {"stage1": ("features.denseblock1", "features.denseblock1")},
+    "densenet121": {
+        "stem": ("features.norm0", "features.relu0"),
+        "stage1": ("features.denseblock1", "features.denseblock1"),
+    },
+    "inception_v3": {
+        "stem": ("Conv2d_4a_3x3.bn", "Conv2d_4a_3x3"),
+        "pool2": ("maxpool2", "maxpool2"),
+        "Mixed_6e.branch7x7_3": ("Mixed_6e.branch7x7_3.bn", "Mixed_6e.branch7x7_3"),
+        "pool5": ("avgpool", "avgpool"),
+    },
+    "mnasnet0_5": {
+        "stem": ("layers.1", "layers.2"),
+        "stage6": ("layers.13", "layers.13"),
+        "head": ("layers.15", "layers.16"),
+    },
+    "shufflenet_v2_x0_5": {
+        "conv1": ("conv1.1", "conv1"),
+        "stage2": ("stage2", "stage2"),
+        "conv5": ("conv5.1", "conv5"),
+    },
+    "swin_v2_t": {
+        "stage1": ("features.1", "features.1"),
+        "features.1.0.mlp.0": ("features.1.0.mlp.0", "features.1.0.mlp.1"),
+    },
     "mini": {
         "conv1": ("norm1", "relu1"),
         "conv5": ("norm5", "relu5"),
@@ -114,6 +141,7 @@ PRE_AND_POST: dict[str, dict[str, tuple[str, str]]] = {
 LAST = {
     "convnext_tiny": lambda name: ".block." in name and name.rsplit(".", 1)[1] in "12345",
     "swin_t": lambda name: name.startswith(("features", "norm")) and name != "features.0.0",
+    "swin_v2_t": lambda name: name.startswith(("features", "norm")) and name != "features.0.0",
 }
 
 
@@ -127,7 +155,8 @@ def family(request: pytest.FixtureRequest) -> tuple[str, nn.Module, torch.Tensor
             if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
                 nn.init.uniform_(part.weight, 0.5, 1.5), nn.init.uniform_(part.bias, -0.3, 0.3)
                 part.running_mean.uniform_(-0.3, 0.3), part.running_var.uniform_(0.5, 1.5)
-        images = torch.randn(2, 3, 64, 64)
+        side = 75 if request.param == "inception_v3" else 64
+        images = torch.randn(2, 3, side, side)
     return request.param, network, images, hooked(copy.deepcopy(network), images)
 
 
@@ -218,8 +247,11 @@ def _module(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
         ("convnext_tiny", {"stem", "stage1", "stage4"}),
         ("swin_t", {"stem", "stage1", "stage4"}),
         ("vit", {"stem", "block1", "block2", "norm"}),
-        ("regnet_y_400mf", {"stage1", "stage4"}),
-        ("densenet121", {"stage1", "stage4"}),
+        ("regnet_y_400mf", {"stem", "stage1", "stage4"}),
+        ("densenet121", {"stem", "pool1", "stage1", "stage4"}),
+        ("inception_v3", {"stem", "pool1", "pool2", "stage3", "stage5", "pool5"}),
+        ("mnasnet0_5", {"stem", "stage1", "stage6", "head"}),
+        ("shufflenet_v2_x0_5", {"conv1", "pool1", "stage2", "stage4", "conv5"}),
     ],
 )
 def test_stage_names(name: str, names: set[str]) -> None:
@@ -242,7 +274,13 @@ def test_residual_stage_before_its_last_activation() -> None:
     close(value, seen["layer4.2.bn3"][0] + seen["layer4.1"][0], "stage4 pre")
 
 
-def test_inception_block_has_no_one_value_before_its_activations() -> None:
-    """Four branches, each rectified, then joined: refused with the names of the branches."""
-    with pytest.raises(ValueError, match="Layer 'stage5' joins several non-linearities"):
-        TappedNetwork(FAMILIES["googlenet"](), ["stage5"], "pre")
+def test_inception_block_before_its_activations() -> None:
+    """Four branches, each rectified in place, then joined: what enters the four, joined; one branch beside it too."""
+    network, images = FAMILIES["googlenet"]().eval(), torch.randn(2, 3, 64, 64)
+    seen = hooked(copy.deepcopy(network), images)
+    names = ["branch1.bn", "branch2.1.bn", "branch3.1.bn", "branch4.1.bn"]
+    wanted = torch.cat([seen[f"inception5b.{name}"][0] for name in names], 1)
+    with torch.inference_mode():
+        value, branch = TappedNetwork(network, ["stage5", "inception5b.branch1.conv"], "pre").settled()(images)
+    close(value, wanted, "stage5 pre")
+    close(branch, seen["inception5b.branch1.bn"][0], "branch1 pre")

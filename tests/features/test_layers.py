@@ -1,6 +1,6 @@
 """Tapped values are those of a plain forward pass with hooks, before and after the non-linearity."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from eyecraft.features.learned.aliases import aliases
 from eyecraft.features.learned.layers import TappedNetwork, default_layer, layer_names
-from eyecraft.features.learned.pooling import pool, pooled_names
+from eyecraft.features.learned.pooling import grid, pool, pooled_names
 
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "alexnet": torchvision.models.alexnet,
@@ -123,15 +123,18 @@ def test_equals_plain_forward_with_hooks(family: Any, activation: Any) -> None:
 
 
 def test_block_before_its_last_non_linearity(family: Any) -> None:
-    """A residual block's value before the ReLU is the sum; a fire module has two ReLUs and refuses."""
+    """A residual block's value before the ReLU is the sum; a fire module's what enters its two ReLUs, side by side."""
     name, network, images, expected = family
     if name == "resnet18":
         with torch.inference_mode():
             (value,) = TappedNetwork(network, ["layer4"], "pre")(images)
         torch.testing.assert_close(value, expected["layer4.1.bn2"][0] + expected["layer4.0"][0])
     elif name == "squeezenet1_0":
-        with pytest.raises(ValueError, match=r"'features.12' joins several non-linearities .*expand1x1_activation"):
-            TappedNetwork(network, ["features.12"], "pre")
+        with torch.inference_mode():
+            value, _ = TappedNetwork(network, ["features.12", "features.12.expand1x1"], "pre").settled()(images)
+        parts = [expected[f"features.12.expand{size}"][0] for size in ("1x1", "3x3")]
+        torch.testing.assert_close(value, torch.cat(parts, 1), atol=1e-4, rtol=1e-4)
+        assert (value < 0).any()
     else:
         with pytest.raises(ValueError, match="'penultimate' is the input of the classes' layer"):
             TappedNetwork(network, ["penultimate"], "pre")
@@ -223,6 +226,25 @@ def test_layer_that_is_no_tensor_is_refused() -> None:
         TappedNetwork(network, [attention])(torch.zeros(1, 3, 32, 32))
 
 
+class Gives(nn.Module):
+    """Hands its input on in a dictionary."""
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the images by name."""
+        return {"out": images}
+
+
+def test_modules_without_a_value_of_their_own() -> None:
+    """A dictionary, and a layer whose weights alone are used: said so, and not among the names."""
+    attention = "encoder.layers.encoder_layer_0.self_attention.out_proj"
+    vit = torchvision.models.VisionTransformer(32, 16, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16)
+    gives = nn.Sequential(OrderedDict(a=nn.Conv2d(3, 4, 3), b=Gives()))
+    for network, layer in ((vit, attention), (gives, "b")):
+        with pytest.raises(ValueError, match=f"Layer '{layer}' has no value to take: the network never calls it"):
+            TappedNetwork(network, [layer])
+        assert layer not in layer_names(network)
+
+
 @pytest.mark.parametrize(
     ("shape", "pooling", "length", "last"),
     [
@@ -232,13 +254,16 @@ def test_layer_that_is_no_tensor_is_refused() -> None:
         ((2, 12, 6, 4), "spatial", 72, "l_map11_r2_c1"),
         ((2, 5), "spatial", 5, "l_4"),
         ((2, 7, 20), "avg", 20, "l_19"),
+        ((2, 7, 20), "spatial", 20, "l_19"),
+        ((2, 12, 2, 1), "spatial", 24, "l_map11_r1_c0"),
         ((2, 7, 20), "flatten", 140, "l_token6_19"),
     ],
 )
 def test_pooling_gives_named_numbers(shape: tuple[int, ...], pooling: str, length: int, last: str) -> None:
     """One name per number, all different."""
-    names = pooled_names("l", shape[1:], pooling, (3, 2))
-    rows = pool(torch.rand(shape), pooling, (3, 2))
+    cells = grid(shape[1:], (3, 2))
+    names = pooled_names("l", shape[1:], pooling, cells)
+    rows = pool(torch.rand(shape), pooling, cells)
     assert rows.shape == (2, length)
     assert len(set(names)) == length
     assert names[-1] == last

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from eyecraft.features.learned.layers import TappedNetwork
+from eyecraft.features.learned.mini import Mini
 from eyecraft.features.learned.networks import LeNet5, ScaledTanh
 
 LAYERS = {  # LeCun 1998, figure 2; c3 sees all six maps here
@@ -48,3 +50,9 @@ def test_convolution_output_size(side: int, kernel: int, stride: int, padding: i
     layer = torch.nn.Conv2d(1, 2, kernel, stride, padding)
     assert layer(torch.zeros(1, 1, side, side)).shape == (1, 2, expected, expected)
     assert (side - kernel + 2 * padding) // stride + 1 == expected
+
+
+def test_part_of_a_network_is_a_plain_sequence() -> None:
+    """As of any `torch.nn.Sequential`."""
+    assert [type(part).__name__ for part in LeNet5()[:2]] == ["Conv2d", "ScaledTanh"]
+    assert type(Mini()[1:3]) is nn.Sequential

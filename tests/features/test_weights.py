@@ -2,6 +2,7 @@
 
 import os
 import urllib.error
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from eyecraft.features.learned.architectures import construct, likely_models
 from eyecraft.features.learned.weights import build, digest, read_weights, resolve, weights_entry
+from eyecraft.features.learned.weights_file import file_in
 
 MODEL = "squeezenet1_1"  # the smallest file of torchvision's, 5 MB
 
@@ -106,6 +108,20 @@ def test_folder_tells_versions_apart(tmp_path: Path, state: dict[str, torch.Tens
         resolve(MODEL, "DEFAULT", weights_dir=tmp_path)
 
 
+def test_file_named_after_other_weights_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 1 is asked for, version 2 lies there: said, not taken. A wrong folder of the environment is named."""
+    (tmp_path / "mobilenet_v2-imagenet1k_v2.safetensors").write_bytes(b"")
+    (tmp_path / "resnet50-v2.pth").write_bytes(b"")
+    for model in ("mobilenet_v2", "resnet50"):
+        with pytest.raises(ConnectionError, match=rf"no file for {model} with these weights \(only {model}-.*v2"):
+            resolve(model, "IMAGENET1K_V1", weights_dir=tmp_path)
+        file = file_in(tmp_path, model, weights_entry(model, "IMAGENET1K_V2"))
+        assert file is not None and file.stem.endswith("v2")
+    monkeypatch.setenv("EYECRAFT_WEIGHTS", "/nowhere/weights")
+    with pytest.raises(ConnectionError, match="EYECRAFT_WEIGHTS names '/nowhere/weights', which is no folder"):
+        resolve("resnet50", "DEFAULT")
+
+
 def test_no_network_says_what_was_tried_and_where_to_put_the_file(tmp_path: Path) -> None:
     """Address, file name, folder, and the ways on."""
     with pytest.raises(ConnectionError) as caught:
@@ -151,6 +167,9 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     [
         ("cut.safetensors", b"\x00" * 4, "no readable weights file"),
         ("text.pth", b"hello, these are no weights", "no readable weights file"),
+        ("odd.pth", b"\x80\x02.garbage", "no readable weights file"),
+        ("page.pth", b"<!DOCTYPE html><html>", "a web page"),
+        ("pointer.safetensors", b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
         ("empty.pth", b"", "no readable weights file"),
     ],
 )
@@ -159,6 +178,32 @@ def test_damaged_file_is_named(name: str, content: bytes, message: str, tmp_path
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"{name}' is {message}"):
         read_weights(tmp_path / name)
+
+
+def test_wrapped_checkpoints_are_unwrapped(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    """Under any one key, and with the name of a wrapper before all names."""
+    for number, content in enumerate(
+        (
+            {"net": state, "optimizer": {"lr": 0.1}},
+            {f"model.{key}": tensor for key, tensor in state.items()},
+            {f"_orig_mod.module.{key}": tensor for key, tensor in state.items()},
+        )
+    ):
+        path = tmp_path / f"{number}.pth"
+        torch.save(content, path)
+        assert same(build(MODEL, path, weights_dir=None, seed=0)[0], state)
+    torch.save({"a": state, "b": state}, tmp_path / "two.pth")
+    with pytest.raises(ValueError, match="holds dict with 'a', 'b', not a network's weights by name"):
+        read_weights(tmp_path / "two.pth")
+
+
+def test_torchscript_is_refused(tmp_path: Path) -> None:
+    """With the way to its tensors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(nn.Sequential(nn.Linear(2, 2))).save(tmp_path / "program.pt")
+    with pytest.raises(ValueError, match=r"program.pt' was not loaded: it is a TorchScript program.*torch.jit.load"):
+        read_weights(tmp_path / "program.pt")
 
 
 def test_missing_file_and_strange_content(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LayerProbe, ProbeResult, default_layers = (
     import_module("eyecraft.pipelines._probe_result").ProbeResult,
     probe_module.default_layers,
 )
+write_probe_report = import_module("eyecraft.reports.probe_report").write_probe_report
 Softmax = import_module("eyecraft.pipelines._probe_softmax").Softmax
 
 
@@ -56,6 +57,19 @@ def test_every_layer_pooling_and_classifier(network, pictures, tmp_path):
     assert result.against == ["pixels-svm", "again"]
     assert len(result.frame()) == 8 * 2 * 2
     assert result.best()["accuracy"] == table["accuracy"].max()
+
+
+def test_fully_connected_layer_is_measured_once(network, pictures, tmp_path):
+    """Every pooling would give the same; the page has a dash there. A small map has no more cells than places."""
+    options = {"layers": ["3", "6"], "image_size": 18, "store": tmp_path, "device": "cpu", "classifiers": ["svm"]}
+    result = LayerProbe(network, pooling=["spatial", "max"], pool_size=9, n_workers=1, **options).run(*pictures, cv=2)
+    table = result.table()
+    assert list(table[["layer", "pooling", "n_features"]].itertuples(index=False, name=None)) == [
+        *(("3", "spatial", 216), ("3", "max", 6), ("6", "spatial", 5)),
+    ]
+    (path,) = [path for path in write_probe_report(result, tmp_path / "page").values() if path.suffix == ".md"]
+    row = next(line for line in path.read_text().splitlines() if line.startswith("| 6 "))
+    assert row.count("|") == next(line for line in path.read_text().splitlines() if line.startswith("| 3 ")).count("|")
 
 
 def test_one_pass_per_image(network, pictures, tmp_path, monkeypatch):
@@ -141,6 +155,8 @@ def test_default_layers():
     assert default_layers("alexnet") == [
         *("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8")
     ]
+    assert default_layers("resnet18") == ["conv1", "pool1", "stage1", "stage2", "stage3", "stage4", "pool5"]
+    assert default_layers("mobilenet_v2") == ["stem", *(f"stage{number}" for number in range(1, 6)), "head"]
     assert default_layers("lenet5") == ["c1", "s2", "c3", "s4", "c5", "f6", "output"]
     deep = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(40)))
     assert len(default_layers(deep, 8)) == 16
