@@ -34,7 +34,7 @@ def rerun(
         raise ValueError(f"--out must be a new or empty folder; {folder} holds something. Choose another one")
     words = with_weights(with_data(words, record, data), record, lambda text: typer.echo(text, err=True))
     commands = [[*words, "--out", str(folder)]]
-    commands += [["study", str(folder), *studies]] if studies else []
+    commands += [["study", str(folder), *options] for options in studies]
     for each in commands:
         typer.echo(f"running: {shlex.join(['eyecraft', *each])}", err=True)
         status = 0 if dry_run else _call(each)

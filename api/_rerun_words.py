@@ -80,23 +80,33 @@ def with_data(words: list[str], record: dict[str, Any], data: Path | None) -> li
     return words
 
 
-def split_studies(words: list[str], record: dict[str, Any]) -> tuple[list[str], list[str]]:
+def split_studies(words: list[str], record: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the command without the studies that it would do otherwise than they were done, and options for those.
 
-    Studies may have been added by `eyecraft study`, which takes more options than `eyecraft compare`.
+    Studies may have been added by `eyecraft study`, which takes more options than `eyecraft compare`. Each list of
+    options is for one call of it: studies of the same pipelines go together.
     """
-    apart: list[str] = []
+    apart: dict[str, list[str]] = {}
     found = record.get("studies") or {}
     for name, (option, setting, how, usual) in _STUDIES.items():
-        told = (found.get(name) or {}).get(setting) if setting else None
-        done_by_compare = option in words and (told is None or usual is None or told == usual)
-        if name not in found or done_by_compare or (setting is None and "judge" not in found[name]):
+        about = found.get(name) or {}
+        told, some = about.get(setting) if setting else None, _of_some(about, record)
+        done_by_compare = option in words and not some and (told is None or usual is None or told == usual)
+        if name not in found or done_by_compare or (setting is None and "judge" not in about):
             continue
         words = [word for word in words if word != option]
-        apart += [option] if told is None else [option, str(how), str(told)]
+        options = apart.setdefault(some, ["--recipes", some] if some else [])
+        options += [option] if told is None else [option, str(how), str(told)]
     if "near duplicates" in found:
         words = [word for word in words if word != "--no-checks"]
-    return words, apart
+    return words, list(apart.values())
+
+
+def _of_some(about: dict[str, Any], record: dict[str, Any]) -> str:
+    """Return the pipelines of a study, parted by commas, or nothing if all that answered were in it."""
+    studied = list(about.get("means") or {})
+    answered = [str(one["name"]) for one in record.get("pipelines") or () if one.get("error") is None]
+    return ",".join(studied) if studied and set(studied) < set(answered) else ""
 
 
 def _records(record: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,9 @@ def study(
     label_errors: Annotated[
         bool, typer.Option("--label-errors", help="Look for wrong labels with five more fits of the best pipeline.")
     ] = False,
+    recipes: Annotated[
+        str | None, typer.Option("--recipes", "-r", help="Only these of the compared pipelines, comma-separated.")
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws of training images behind the learning curves.")] = 5,
     images: Annotated[int, typer.Option(min=1, help="At most so many test images are perturbed.")] = 500,
     data: Annotated[
@@ -50,6 +53,9 @@ def study(
     check_settings(device=device, weights_dir=weights_dir, jobs=jobs)
     comparison = Comparison.load(folder)
     dataset = _dataset(comparison, data)
+    names = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
+    if names == []:
+        raise ValueError("--recipes must name at least one of the compared pipelines")
     before = _options(str(comparison.protocol.get("command") or ""), "--device", "--weights-dir")
     try:
         paths = run_studies(
@@ -60,6 +66,7 @@ def study(
             robustness=robustness,
             label_errors=label_errors,
             overwrite=overwrite,
+            pipelines=names,
             n_splits=draws,
             n_images=images,
             n_jobs=jobs,

@@ -155,7 +155,8 @@ def study(
     checks : bool
         Whether to look every image over for broken files and near duplicates.
     pipelines : mapping or list, optional
-        As given to `compare`; the recipes of that name unless told, which takes a comparison of recipes.
+        As given to `compare`, all or some of them; the recipes of that name unless told, which takes a comparison of
+        recipes.
     out : path, optional
         The comparison's folder. What is finished is kept there, and the same call goes on where it was stopped: by
         points of the curves, and pipeline by pipeline under perturbations.

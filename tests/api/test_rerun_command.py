@@ -123,8 +123,22 @@ def test_studies_that_were_added_are_repeated() -> None:
     record = _record("", studies=done)
     words = ["compare", "pets", "--learning-curves", "--robustness", "--no-checks"]
     apart = ["--learning-curves", "--draws", "3", "--label-errors"]
-    assert split_studies(words, record) == (["compare", "pets", "--robustness"], apart)
+    assert split_studies(words, record) == (["compare", "pets", "--robustness"], [apart])
     assert split_studies(words, _record("")) == (words, [])
+
+
+def test_studies_of_some_pipelines_are_repeated_for_those() -> None:
+    """One call of `eyecraft study` for each set of pipelines; `compare` itself studies them all."""
+    done = {
+        "learning curves": {"n_splits": 5, "means": {"hog-svm": [0.5]}},
+        "robustness": {"n_images": 500, "means": {"hog-svm": [0.5], "pixels-svm": [0.4]}},
+        "wrong labels": {"judge": "hog-svm"},
+    }
+    words = ["compare", "pets", "--learning-curves", "--robustness"]
+    assert split_studies(words, _record("", studies=done)) == (
+        ["compare", "pets", "--robustness"],
+        [["--recipes", "hog-svm", "--learning-curves", "--draws", "5"], ["--label-errors"]],
+    )
 
 
 def test_the_weights_of_that_day_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from eyecraft._studies_command import _options, run_studies, study
 from eyecraft.data import load_folder
 from eyecraft.pipelines import Comparison, compare, studies
+from eyecraft.reports._run_record import read_record
 
 Run = Callable[..., Any]
 QUICK = ("--draws", "2", "--images", "4", "--jobs", "1")
@@ -63,6 +64,17 @@ def test_a_finished_run_is_studied(finished: Path, run: Run) -> None:
     assert run(finished, "--learning-curves", "--robustness", "--label-errors", *QUICK).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("size-*.json")} == points
     assert (finished / "report.html").read_text("utf-8") == page
+
+
+def test_some_of_the_pipelines(finished: Path, run: Run) -> None:
+    """The others have no curve; a name that was not compared is refused, and so is no name."""
+    told = run(finished, "--learning-curves", "--recipes", " sobel-svm,", *QUICK)
+    assert told.exit_code == 0
+    record = read_record(finished / "report.html")
+    assert list(record["studies"]["learning curves"]["means"]) == ["sobel-svm"]
+    for wrong, message in (("hog-svm", "hog-svm"), (" , ", "at least one")):
+        with pytest.raises(ValueError, match=message):
+            run(finished, "--robustness", "--recipes", wrong, *QUICK)
 
 
 def test_images_that_moved_or_changed(finished: Path, pictures: Path, run: Run, tmp_path: Path) -> None:
