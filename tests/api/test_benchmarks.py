@@ -15,7 +15,6 @@ from torchvision.models import squeezenet1_0
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 SMALLER = {
     "bench_linear_svm.py": ["--small"],
-    "caltech101.py": ["--help"],
     "crossings.py": ["--runs", "5"],
     "false_alarms.py": ["--runs", "2"],
     "precision.py": ["--help"],
