@@ -1,11 +1,9 @@
-"""Dense SIFT against OpenCV's SIFT on the same grid: ratios on one thread, agreement, and two threads against one.
+"""Dense SIFT against OpenCV's SIFT on the same grid: ratios on one thread, and agreement.
 
 What is timed gives bytes and describes every window, as OpenCV does. Agreement is that of unrounded numbers, float32,
 in windows with a mean gradient of at least 0.01: normalised, what flatter ones hold is mostly rounding.
 """
 
-import threading
-import time
 from functools import partial
 
 import cv2
@@ -16,7 +14,6 @@ from skimage import data
 from eyecraft.features.local import DenseSIFT, Descriptors
 
 BINS = (4, 6, 8, 10)
-
 
 Keypoints = list[tuple[cv2.SIFT, list[cv2.KeyPoint]]]
 
@@ -52,26 +49,6 @@ def agreement(image: np.ndarray, found: Descriptors, theirs: np.ndarray) -> str:
     return f"1st-percentile cosine {np.percentile(cosine, 1):.5f}, median {np.median(cosine):.5f}"
 
 
-def threads_ratio(image: np.ndarray, method: DenseSIFT, n_images: int = 24) -> float:
-    """Wall-clock ratio of one thread to two on the same images."""
-
-    def run(n_threads: int) -> float:
-        def work() -> None:
-            for _ in range(n_images // n_threads):
-                method.describe(image)
-
-        threads = [threading.Thread(target=work) for _ in range(n_threads)]
-        start = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return time.perf_counter() - start
-
-    run(2)
-    return float(np.median([run(1) / run(2) for _ in range(5)]))
-
-
 def main() -> None:
     """Print the ratios."""
     limit_threads()
@@ -89,7 +66,6 @@ def main() -> None:
         cosines = f"float32, contrast from 0.01: {agreement(image, found, theirs)}"
         report(f"dense SIFT, {window}, {len(found)} descriptors", ratio, goal, cosines)
         print(f"    {len(found) / mine / 1e6:.2f} million descriptors a second")
-    report("two threads against one (wall clock)", threads_ratio(image, DenseSIFT()), 1.8, "the same code")
 
 
 if __name__ == "__main__":

@@ -112,11 +112,12 @@ class TappedNetwork(nn.Module):
 def order_by_pixels(network: nn.Module) -> nn.Module:
     """Keep the weights of convolutions as maps are kept whose channels lie together; returns the network.
 
-    torch's own ``to(memory_format=...)`` stops at tensors of five dimensions, which some transformers have.
+    A module's own ``to(memory_format=...)`` stops at tensors of five dimensions, which some transformers have; that of a
+    tensor, unlike ``contiguous``, also tells convolutions of a single channel apart.
     """
     for values in network.parameters():
         if values.ndim == 4:
-            values.data = values.data.contiguous(memory_format=torch.channels_last)
+            values.data = values.data.to(memory_format=torch.channels_last)
     return network
 
 
