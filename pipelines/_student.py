@@ -86,8 +86,12 @@ class Estimate:
         return float(np.min(ndtr((size - critical) / spread) + ndtr((-size - critical) / spread)))
 
     def smallest(self, alpha: float) -> float:
-        """Return the true difference that another such run finds with a power of 80 %, its spread being new as well."""
-        return self.error * _noncentrality(self.df, alpha) + self._step
+        """Return the true difference that another such run finds in 80 % of all cases, its spread being new as well.
+
+        The true error is not known either: given the one that was seen, it is taken to be that times
+        ``sqrt(df / chi²)``. Taking the one that was seen for the true one would promise too much for few splits.
+        """
+        return self.error * _detectable(self.df, alpha) + self._step
 
     def more_splits(self, alpha: float, level: float, rope: float) -> int | None:
         """Return how many splits more would settle it if mean and deviation stay; None if 1,000 would not.
@@ -136,15 +140,17 @@ def corrected_t(differences: np.ndarray, ratio: float) -> Estimate | None:
     return Estimate(float(np.mean(differences)), sd * math.sqrt(1 / n_splits + ratio), n_splits - 1, sd, ratio)
 
 
-def _power(noncentrality: float, df: float, alpha: float) -> float:
-    """Return P(\\|T\\| > critical value) of the noncentral t; SciPy's own gives NaN far out.
+def _power(size: float, df: float, alpha: float) -> float:
+    """Return how often a new run finds a difference of *size* times the error that a run before it has seen.
 
-    Given chi, the error found relative to the true one, T is normal; what is left is one integral over its quantiles.
+    Given chi, the error seen relative to the true one, in either run, T is normal; what is left are two integrals over
+    its quantiles.
     """
     critical = float(stats.t.isf(alpha / 2, df))
     chi, weights = _quantiles(df)
-    found = ndtr(noncentrality - critical * chi) + ndtr(-noncentrality - critical * chi)
-    return float(weights @ found)
+    true_size = size * chi[:, None]
+    found = ndtr(true_size - critical * chi) + ndtr(-true_size - critical * chi)
+    return float(weights @ found @ weights)
 
 
 @lru_cache(maxsize=256)
@@ -156,7 +162,9 @@ def _quantiles(df: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=256)
-def _noncentrality(df: float, alpha: float) -> float:
-    """Return the noncentrality that is found with a power of 80 %."""
-    highest = 10 + 3 * float(stats.t.isf(alpha / 2, df))
-    return float(brentq(lambda value: _power(value, df, alpha) - POWER, 0.0, highest, xtol=1e-10))
+def _detectable(df: float, alpha: float) -> float:
+    """Return the difference, as a multiple of the error that was seen, that is found in 80 % of all cases."""
+    highest = 2 * float(stats.t.isf(alpha / 2, df))
+    while _power(highest, df, alpha) < POWER:
+        highest *= 2
+    return float(brentq(lambda size: _power(size, df, alpha) - POWER, 0.0, highest, xtol=1e-10))
