@@ -112,8 +112,8 @@ class TappedNetwork(nn.Module):
 def order_by_pixels(network: nn.Module) -> nn.Module:
     """Keep the weights of convolutions as maps are kept whose channels lie together; returns the network.
 
-    A module's own ``to(memory_format=...)`` stops at tensors of five dimensions, which some transformers have; that of a
-    tensor, unlike ``contiguous``, also tells convolutions of a single channel apart.
+    A module's own ``to(memory_format=...)`` stops at tensors of five dimensions, which some transformers have. That of
+    a tensor, unlike ``contiguous``, also tells convolutions of a single channel apart.
     """
     for values in network.parameters():
         if values.ndim == 4:
