@@ -36,14 +36,16 @@ def points(
     Returns
     -------
     list of dict
-        ``title, figure, text, kind`` (of the pipeline that the figure names, else empty).
+        ``title, figure, text, kind`` (of the pipeline that the figure names, else empty), and ``joint``, the mark that
+        parts figure and text where both are in one line.
     """
     found_points = [_good(done, metric, guess), _sure(done, found, metric), _cost(done[0])]
     return [point for point in [*found_points, _instead(done, cheapest, metric)] if point]
 
 
 def _point(title: str, figure: str, text: str, kind: str = "") -> dict[str, str]:
-    return {"title": title, "figure": figure, "text": text, "kind": kind}
+    joint = "," if kind else "" if any(map(str.isdigit, figure)) else ":"
+    return {"title": title, "figure": figure, "joint": joint, "text": text, "kind": kind}
 
 
 def _good(done: list[dict[str, Any]], metric: str, guess: float | None) -> dict[str, str]:
@@ -73,7 +75,7 @@ def _sure(done: list[dict[str, Any]], found: dict[str, Any], metric: str) -> dic
     others = "the runner-up" if n == 1 else f"each of the {n} others"
     likely = f"by more than {limit} with a probability of {percent_text(cell['likely'])}"
     if cell["verdict"] == "equivalent":
-        return _point(title, "A tie", f"{rival} is as good in effect: within {limit}, most probably.")
+        return _point(title, "A tie", f"{rival} is as good in effect, within {limit} most probably.")
     if all(one["verdict"] == "worse" for one in known.values()):
         worst = max(one["p_adjusted"] for one in known.values())
         return _point(title, "Beyond chance", f"Ahead of {others} (p {p_text(worst)}), of {rival} {likely}.")

@@ -96,7 +96,10 @@ def _answer(c: dict[str, Any]) -> list[str]:
     return [
         f"# {plain(c['dataset'].get('name') or 'Images')}: which features win?",
         f"**{plain(answer['headline'])}**",
-        "\n".join(f"- {one['title']}: **{plain(one['figure'])}** {plain(one['text'])}" for one in answer["points"]),
+        "\n".join(
+            f"- {one['title']}: **{plain(one['figure'])}**{one['joint']} {plain(one['text'])}"
+            for one in answer["points"]
+        ),
         plain(" ".join([*([answer["warning"]] if answer["warning"] else []), *answer["sentences"]])),
         f"> {plain(answer['hedge'])}" if answer["hedge"] else "",
     ]

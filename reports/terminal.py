@@ -89,7 +89,8 @@ def _caption(answer: dict[str, Any]) -> Text:
     caption = Text("● hand-crafted   ◆ learned\n\n", style="not italic")
     caption.append(answer["headline"], style="bold").append("\n")
     for point in answer["points"]:
-        caption.append(f"{point['title']}: ").append(point["figure"], style="bold").append(f" {point['text']}\n")
+        caption.append(f"{point['title']}: ").append(point["figure"], style="bold")
+        caption.append(f"{point['joint']} {point['text']}\n")
     rest = " ".join([*([answer["warning"]] if answer["warning"] else []), *answer["sentences"]])
     return caption.append(f"{rest}\n" if rest else "")
 

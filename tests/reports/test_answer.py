@@ -133,7 +133,7 @@ def test_equivalent(make):
     """Within a point for sure."""
     made = make({"a": [90, 90, 90, 90, 90], "b": [90, 90, 90, 90, 89]}, n_train=500_000)
     made.scores.loc[made.scores["pipeline"] == "b", "value"] = np.repeat([0.899, 0.898, 0.899, 0.897, 0.899], 2)
-    assert points(answer_of(made))["How sure"].startswith("A tie b is as good in effect: within 1.0 point")
+    assert points(answer_of(made))["How sure"].startswith("A tie b is as good in effect, within 1.0 point")
 
 
 def test_one_random_split_is_not_judged(make):
