@@ -119,7 +119,7 @@ LEARNED_RECIPES = (
         kind="learned",
         about="The last convolution of a small network that learned on ImageNet, averaged in 3x3 fields.",
         citation=_IANDOLA,
-        factory=_network_svm(model="squeezenet1_0", layers="features.12", pooling="spatial", pool_size=(3, 3)),
+        factory=_network_svm(model="squeezenet1_0", layers="fire9", pooling="spatial", pool_size=(3, 3)),
         pretrained="squeezenet1_0",
     ),
     Recipe(

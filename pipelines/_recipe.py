@@ -33,7 +33,7 @@ class Recipe:
         Whether it belongs in a comparison for which nobody asked for it by name: about 10 ms per image, or less.
     stored : bool
         Whether its rows go into the default feature store. False where every training set has a codebook of its own
-        and a row takes a megabyte: nobody would read them again.
+        and a row takes a megabyte: nobody would read them again. Those of a network beside it do.
     """
 
     name: str

@@ -88,7 +88,7 @@ def build(
     weights_dir : path, optional
         Folder of pretrained weights; environment variable ``EYECRAFT_WEIGHTS`` if not given.
     store : None, "default", path or FeatureStore
-        Where the extractors keep their features; "default" keeps those of recipes that are ``stored``.
+        Where the extractors keep their features; "default" keeps those of networks, and of recipes that are ``stored``.
     n_jobs : int, optional
         Workers of every step that can use several.
     **overrides
@@ -119,8 +119,10 @@ def build(
     common = {"random_state": random_state, "device": device, "weights_dir": weights_dir, "n_jobs": n_jobs}
     given: dict[str, Any] = {key: value for key, value in common.items() if value is not None}
     given["store"] = None if store == "default" and not recipe.stored else store
-    everywhere = {path: given[_last(path)] for path in pipeline.get_params() if "__" in path and _last(path) in given}
-    pipeline.set_params(**everywhere)
+    paths = [path for path in pipeline.get_params() if "__" in path]
+    everywhere = {path: given[_last(path)] for path in paths if _last(path) in given}
+    beside = [path.removesuffix("layers") + "store" for path in paths if _last(path) == "layers"]
+    pipeline.set_params(**everywhere | {path: store for path in beside if path in everywhere})
     if small:
         pipeline.set_params(**recipe.small)
     pipeline.set_params(**{_full_name(recipe, pipeline, key): value for key, value in overrides.items()})

@@ -51,6 +51,10 @@ def test_common_settings_reach_every_step(tmp_path):
     assert build("lenet5", random_state=7, device="cpu")["classifier"].random_state == 7
     assert build("hog-svm", store=None)["features"].store is None
     assert build("hog-svm")["features"].store == "default"
+    beside = build("phow+squeezenet").get_params()
+    assert beside["features__phow__features__store"] is None, "its rows change with the codebook"
+    alone = build("squeezenet-svm")["features"].get_params()
+    assert {name: beside[f"features__fire9__{name}"] for name in alone} == alone, "so they share what is stored"
 
 
 def test_overrides_by_long_and_short_name():
@@ -127,7 +131,7 @@ def test_default_recipes_need_no_network(tmp_path: Path, monkeypatch: pytest.Mon
 def test_parameters_are_told_in_full():
     """Defaults that make the method are named, what has no effect on it is not; of foreign steps what was changed."""
     text = as_text(build("squeezenet-svm", n_jobs=2))
-    for words in ("model='squeezenet1_0'", "weights='DEFAULT'", "layers='features.12'", "LinearSVM(C=1.0,"):
+    for words in ("model='squeezenet1_0'", "weights='DEFAULT'", "layers='fire9'", "LinearSVM(C=1.0,"):
         assert words in text
     for words in ("n_jobs", "store", "=None"):
         assert words not in text
