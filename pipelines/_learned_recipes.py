@@ -64,7 +64,7 @@ def _phow_and(name: str, **network: Any) -> Callable[[], Pipeline]:
     """Return the factory of PHOW and a layer of a network, which is called *name*, side by side."""
 
     def factory() -> Pipeline:
-        words = Pipeline(_phow().factory().steps[:-1])  # rows of unit length, as the map leaves l1-normalised counts
+        words = Pipeline([*_phow().factory().steps[:-1], ("unit", Normalizer())])  # the map does not keep it
         parts = [("phow", words), (name, _cnn(**network))]
         return Pipeline([("features", FeatureUnion(parts)), ("classifier", LinearSVM(C=10.0))])
 

@@ -89,17 +89,22 @@ def test_from_images_to_answers(name, override):
     assert pipeline.predict(images).tolist() == labels
 
 
-def test_fusion_parts_weigh_the_same():
+@pytest.mark.parametrize("name", ["hog+fc7", "phow+fc7"])
+def test_fusion_parts_weigh_the_same(name):
     """Each part of a fused row has unit length."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
-    union = build("hog+fc7", device="cpu", store=None, features__fc7__weights=None)["features"]
+    union = build(name, small=True, device="cpu", store=None, features__fc7__weights=None)["features"]
     rows = union.fit_transform(images)
     lengths = np.linalg.norm(rows[:, :-512], axis=1), np.linalg.norm(rows[:, -512:], axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
-    for second in ("fc7", "fire9"):
-        name = "phow+squeezenet" if second == "fire9" else "phow+fc7"
-        assert [part for part, _ in build(name)["features"].transformer_list] == ["phow", second]
+
+
+def test_fusion_with_squeezenet_is_that_with_mini():
+    """But for the network."""
+    parts = dict(build("phow+squeezenet")["features"].transformer_list)
+    assert list(parts) == ["phow", "fire9"]
+    assert list(parts["phow"].named_steps) == list(build("phow+fc7")["features"]["phow"].named_steps)
 
 
 @pytest.mark.skipif(util.find_spec("timm") is None, reason="timm is not installed")
