@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from eyecraft.pipelines import recipes
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.S)
@@ -38,6 +40,12 @@ def test_command_is_known(command: str) -> None:
     for word in words:
         if word.startswith("--"):
             assert word in shown
+
+
+def test_table_has_the_recipes_that_run_by_themselves() -> None:
+    """What `make run` compares is what the table shows."""
+    boxed = {recipe.name for recipe in recipes() if recipe.quick and recipe.pretrained in ("", "mini")}
+    assert set(re.findall(r"^  [●◆] (\S+)", TEXT, re.M)) == boxed
 
 
 def test_links_lead_somewhere() -> None:
