@@ -121,8 +121,8 @@ def build(
     given["store"] = None if store == "default" and not recipe.stored else store
     paths = [path for path in pipeline.get_params() if "__" in path]
     everywhere = {path: given[_last(path)] for path in paths if _last(path) in given}
-    beside = [path.removesuffix("layers") + "store" for path in paths if _last(path) == "layers"]
-    pipeline.set_params(**everywhere | {path: store for path in beside if path in everywhere})
+    networks = [path.removesuffix("layers") + "store" for path in paths if _last(path) == "layers"]
+    pipeline.set_params(**everywhere | {path: store for path in networks if path in everywhere})
     if small:
         pipeline.set_params(**recipe.small)
     pipeline.set_params(**{_full_name(recipe, pipeline, key): value for key, value in overrides.items()})
