@@ -1,5 +1,6 @@
 """The pass that prices pipelines: seconds that stored features do not flatter, and nothing that fails a row."""
 
+import itertools
 import json
 import threading
 import time
@@ -16,7 +17,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 
 from eyecraft.features import ImageTransformer, RawPixels
-from eyecraft.pipelines import Comparison, _cost_pass, compare
+from eyecraft.pipelines import Comparison, _cost_pass, _decoding, compare
 from eyecraft.pipelines._cost_pass import cost_pass
 from eyecraft.pipelines._decoding import Decoding
 from eyecraft.pipelines._frames import tidy, timed_apart
@@ -116,8 +117,10 @@ def test_one_thread_whatever_was_asked_for(images):
     assert (pipeline[0].n_jobs, pipeline[1].n_jobs) == (4, 2)
 
 
-def test_reading_alike_has_one_price(images):
+def test_reading_alike_has_one_price(images, monkeypatch):
     """Pipelines that read alike share it, whatever the noise; another size is another way, a union reads twice."""
+    measured_ways, by_clock = itertools.count(1), _decoding._mean_seconds
+    monkeypatch.setattr(_decoding, "_mean_seconds", lambda *given: by_clock(*given) + next(measured_ways))
     pipelines = {
         "one": make_pipeline(RawPixels(image_size=4, color="gray"), KNeighborsClassifier(1)),
         "other": make_pipeline(RawPixels(image_size=4, color="gray"), DummyClassifier()),
@@ -130,8 +133,9 @@ def test_reading_alike_has_one_price(images):
     }
     resources = compare(pipelines, images, LABELS, cv=2).resources.set_index("pipeline")
     decode = resources["warm_decode"].to_dict()
-    assert decode["one"] == decode["other"] > 0
-    assert decode["larger"] != decode["one"]
+    assert decode["one"] == decode["other"] == pytest.approx(1, abs=0.1)
+    assert decode["larger"] == pytest.approx(2, abs=0.1)
+    assert next(measured_ways) == 3
     assert decode["both"] == pytest.approx(decode["one"] + decode["larger"])
     assert decode["none"] == 0
     parts = resources[["warm_decode", "warm_extract", "warm_predict"]].sum(axis=1)
