@@ -140,6 +140,24 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
             coordinates[part] = _products(self._rows(X[part]), self.training_rows_) @ self.axes_ - self.origin_
         return coordinates
 
+    def fold(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a linear map of the coordinates is on the rows themselves.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (n_outputs, n_features_out_)
+            The map: ``transform(X) @ coef.T``.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_outputs, row_length_), float32
+        offset : ndarray of shape (n_outputs,)
+            The outputs are ``rows @ weights.T + offset`` with the extractor's rows, normalised where these are.
+        """
+        check_is_fitted(self, "axes_")
+        shares = np.ascontiguousarray((self.axes_ @ np.asarray(coef).T).T, dtype=np.float32)
+        return _combined(shares, self.training_rows_), -(coef @ self.origin_)
+
     def _parts(self, n: int) -> Iterator[slice]:
         return (slice(start, start + self.batch_size) for start in range(0, n, self.batch_size))
 
@@ -154,12 +172,7 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         return kept
 
     def _rows(self, X: Any) -> np.ndarray:
-        rows = np.asarray(self.extractor_.transform(X), np.float32)
-        if self.normalize:
-            rows = rows if rows.flags.writeable else rows.copy()
-            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-            rows /= np.where(lengths > 0, lengths, 1)
-        return rows
+        return rows_of(self.extractor_, X, normalize=self.normalize)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return ``span_0000``, ``span_0001``, ..., the direction of largest variance first.
@@ -173,6 +186,16 @@ class TrainingSpan(TransformerMixin, BaseEstimator):
         return np.asarray([f"span_{i:04d}" for i in range(self.n_features_out_)], dtype=object)
 
 
+def rows_of(extractor: Any, X: Any, *, normalize: bool) -> np.ndarray:
+    """Return the rows of a fitted extractor in 32 bits, divided by their lengths if wanted."""
+    rows = np.asarray(extractor.transform(X), np.float32)
+    if normalize:
+        rows = rows if rows.flags.writeable else rows.copy()
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows /= np.where(lengths > 0, lengths, 1)
+    return rows
+
+
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``a @ b.T``, block by block: what is worked on stays in the processor's cache."""
     total = np.zeros((len(a), len(b)), np.float32)
@@ -183,6 +206,18 @@ def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         for first in range(0, len(b), _ROWS):
             rows = slice(first, first + _ROWS)
             total[:, rows] += left @ _wide(b[rows, columns], blocks).T
+    return total
+
+
+def _combined(shares: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return ``shares @ rows`` in 32 bits, block by block."""
+    total = np.zeros((len(shares), rows.shape[1]), np.float32)
+    blocks = np.empty((min(_ROWS, len(rows)), min(_COLUMNS, rows.shape[1])), np.float32)
+    for start in range(0, rows.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        for first in range(0, len(rows), _ROWS):
+            some = slice(first, first + _ROWS)
+            total[:, columns] += shares[:, some] @ _wide(rows[some, columns], blocks)
     return total
 
 

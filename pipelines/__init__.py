@@ -8,6 +8,8 @@ published figure. `LayerProbe` taps every layer of a network. `verdicts` says wh
 pipeline needs, `robustness` what shifts, noise and the like cost, and `label_errors` which labels are probably wrong;
 `study` does the last three on a finished comparison.
 
+`fold` makes a fitted pipeline of long rows small and quick for use.
+
 The classifiers are `LinearSVM` (one-vs-rest, the default behind every feature) and `CNNClassifier` (a network,
 fine-tuned or trained from the pixels).
 """
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .compare import compare
 from .comparison import Comparison
 from .comparison_matrix import ComparisonMatrix
+from .fold import fold
 from .label_errors import LabelErrors, label_errors
 from .learning_curves import LearningCurves, learning_curves
 from .linear_svm import LinearSVM
@@ -57,6 +60,7 @@ __all__ = [
     "compare_many",
     "cost_table",
     "default_recipes",
+    "fold",
     "label_errors",
     "learning_curves",
     "pareto_front",

@@ -37,6 +37,7 @@ from eyecraft.features._timing import record_stages
 from ._decoding import Decoding
 from ._model_cost import Packed, inside, multiply_adds, network_bytes, on_accelerator, pack
 from ._peaks import peak_gpu_memory, peak_memory
+from .fold import fold
 from .pareto import BYTES_PER_NUMBER
 
 MOST_IMAGES = 32
@@ -99,7 +100,7 @@ def cost_pass(
     if n > 0:
         spread = np.linspace(0, len(test) - 1, n).astype(np.int64)
         in_any_order = np.random.default_rng(0).permutation(spread)  # so that the first few are spread too
-        answering = getattr(fitted, "best_estimator_", fitted)  # what is left of a search when it is put to use
+        answering = fold(getattr(fitted, "best_estimator_", fitted))  # as it is put to use, after a search too
         _tried(name, "costs", lambda: _measure(name, answering, images[test[in_any_order]], found))
         if decoding is not None and found.get("warm_decode"):
             _tried(name, "decoding", lambda: _share(found, decoding.seconds(answering, images[test[in_any_order]])))

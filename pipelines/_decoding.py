@@ -10,6 +10,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from eyecraft.data import read_image
 from eyecraft.features import ImageTransformer, TrainingSpan
 
+from .fold import FoldedClassifier
+
 _PASSES = 5
 _SECONDS = 0.5  # for all passes; at least one picture is read
 
@@ -53,6 +55,8 @@ def _readers(estimator: Any) -> list[Any]:
         return [found for _, part in estimator.transformer_list for found in _readers(part)]
     if isinstance(estimator, TrainingSpan):
         return _readers(estimator.extractor_)
+    if isinstance(estimator, FoldedClassifier):
+        return [found for part in estimator.extractors_ for found in _readers(part)]
     return [estimator] if isinstance(estimator, ImageTransformer) else []
 
 

@@ -16,6 +16,7 @@ from joblib.externals.loky.backend.reduction import dumps
 from ._cost_pass import cost_pass
 from ._decoding import Decoding
 from ._rows import Row
+from .fold import fold
 
 _log = logging.getLogger("eyecraft")
 
@@ -24,7 +25,7 @@ def pack_fitted(row: Row) -> Row:
     """Return the row with its fitted pipeline, if any, as bytes that another process can read; None where none can."""
     if row.fitted is not None:
         try:
-            row.fitted = bytes(dumps(row.fitted))
+            row.fitted = bytes(dumps(fold(row.fitted)))
         except Exception:  # a price must not cost a measured row
             _log.info("pipeline %r cannot be priced: it does not fit into a pickle", row.pipeline, exc_info=True)
             row.fitted = None

@@ -46,7 +46,8 @@ class Comparison:
         ``pipeline, split, error, traceback``; splits without an error are not listed.
     resources : DataFrame
         What it takes to put a pipeline to use, measured in a pass of its own on up to 32 test images of the first
-        split: on one thread, without the feature store. One row per pipeline; what could not be measured is missing.
+        split: on one thread, without the feature store, as `fold` makes it. One row per pipeline; what could not be
+        measured is missing.
 
         Seconds are the processor's, or the wall's for pipelines that mostly wait (for a GPU, say).
 

@@ -86,7 +86,7 @@ _NEEDS: tuple[Column, ...] = (
         "Model",
         lambda row: row["resources"]["model_bytes"],
         size_text,
-        "length of the fitted pipeline's pickle, with the weights of its networks",
+        "length of the fitted pipeline's pickle, with its networks' weights, without training rows (pipelines.fold)",
     ),
     (
         "Memory to answer",
