@@ -100,7 +100,7 @@ def cost_pass(
     if n > 0:
         spread = np.linspace(0, len(test) - 1, n).astype(np.int64)
         in_any_order = np.random.default_rng(0).permutation(spread)  # so that the first few are spread too
-        answering = fold(getattr(fitted, "best_estimator_", fitted))  # as it is put to use, after a search too
+        answering = fold(fitted)  # as it is put to use, after a search too
         _tried(name, "costs", lambda: _measure(name, answering, images[test[in_any_order]], found))
         if decoding is not None and found.get("warm_decode"):
             _tried(name, "decoding", lambda: _share(found, decoding.seconds(answering, images[test[in_any_order]])))

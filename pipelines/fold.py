@@ -29,6 +29,7 @@ def fold(fitted: Any) -> Any:
 
     Pipelines that lay `TrainingSpan` rows, alone or side by side, before a linear classifier (`fisher-svm`,
     `fisher-ridge` and `champion-svm` among the recipes) become a `FoldedClassifier`; any other is returned as it is.
+    Of a search over parameters its best estimator is taken.
 
     Parameters
     ----------
@@ -53,6 +54,7 @@ def fold(fitted: Any) -> Any:
     >>> bool((ready.predict(images) == pipeline.predict(images)).all())
     True
     """
+    fitted = getattr(fitted, "best_estimator_", fitted)
     return FoldedClassifier(clone(fitted))._take(fitted) if _spans(fitted) else fitted
 
 

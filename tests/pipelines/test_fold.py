@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from eyecraft.features import HOG, RawPixels, TrainingSpan
@@ -84,6 +85,14 @@ def test_others_come_back_as_they_are(images):
     assert all(fold(pipeline) is pipeline for pipeline in (plain, tells, mixed))
     with pytest.raises(ValueError, match=r"(?s)needs a Pipeline of TrainingSpan.*got Pipeline.*Nothing was folded"):
         FoldedClassifier(plain).fit(images, LABELS)
+
+
+def test_of_a_search_its_best(images):
+    """Which is folded where it can be."""
+    pipeline = make_pipeline(TrainingSpan(HOG()), LinearSVM())
+    search = GridSearchCV(pipeline, {"linearsvm__C": [1.0]}, cv=2).fit(images, LABELS)
+    assert isinstance(fold(search), FoldedClassifier)
+    assert fold(search).predict(images).tolist() == search.predict(images).tolist()
 
 
 def test_it_fits_by_itself(images):
