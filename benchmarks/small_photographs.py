@@ -31,7 +31,7 @@ from eyecraft.pipelines._one_test_set import mcnemar
 HERE = Path(os.environ.get("EYECRAFT_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 EVERY, N_INNER = 10, 50
 HAND_CRAFTED = ("hog-svm", "patches-kmeans-svm", "spm-svm")
-EPOCHS = {"lenet5": 60, "convnet": 40, "small-resnet": 40, "mini-scratch": 40}
+EPOCHS = {"lenet5": 60, "convnet": 20, "small-resnet": 20, "mini-scratch": 20}
 AUGMENT = {"lenet5": "shift-flip", "convnet": "crop-flip", "small-resnet": "crop-flip", "mini-scratch": "crop-flip"}
 RATE, WARMUP = 0.05, 1.0  # epochs in which the rate rises, for the three that are normalised
 
