@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from eyecraft.features import BagOfVisualWords, DenseSIFT, ImageTransformer, RawPixels
+from eyecraft.pipelines import LinearSVM
 from eyecraft.pipelines._learning_crossings import crossing_row, find_crossing
 from eyecraft.pipelines._learning_run import make_plan
 from eyecraft.pipelines._material import gather
@@ -231,6 +232,15 @@ def test_one_split_has_no_band_and_no_interval(images):
     row = curves.crossings(pairs=[("cat", "mean")]).iloc[0]
     assert np.isnan(row["low"])
     assert "one split: no interval" in row["sentence"]
+
+
+def test_one_image_of_each_of_many_classes(rng):
+    """Is what a learning curve begins with, nothing to warn of."""
+    many = rng.integers(0, 256, (66, 6, 5), dtype=np.uint8)
+    labels = np.repeat([f"class {number:02d}" for number in range(22)], 3)
+    curves = learning_curves({"mean": make_pipeline(Counted(), LinearSVM())}, many, labels, sizes=(1, 2), n_splits=1)
+    assert curves.errors.empty
+    assert curves.frame()["size"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("n", "largest"), [(2, 1), (6, 5), (16, 10), (31, 15), (40, 30), (100, 60)])
