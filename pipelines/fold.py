@@ -126,7 +126,7 @@ class FoldedClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = classifier.classes_
         self.intercept_ = np.broadcast_to(classifier.intercept_, len(coef)).astype(np.float64)
         self.extractors_, self.normalize_, self.weights_ = [], [], []
-        spans = list(_spans(fitted))
+        spans = _spans(fitted)
         for span, factor in spans:
             weights, offset = span.fold(factor * coef[:, first : first + span.n_features_out_])
             first += span.n_features_out_
